@@ -1,0 +1,186 @@
+"""What the keeper intends to do: actions, plans and refusals.
+
+Law: a refusal is a value. Every liquidatable account ends as a ``Plan`` or as a ``Skip`` that names the reason and
+the term that failed; nothing is dropped in silence.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Protocol
+
+from keeper.core.units import Address, Amount, BlockNumber, Bps, Wei
+
+
+class FundingKind(IntEnum):
+    """Where the repaid tokens come from. The numbers are part of the executor contract's calldata."""
+
+    OWN = 0
+    UNISWAP_V3_FLASH_SWAP = 1  # exact-output swap: the pool pays first, the callback liquidates and pays the pool
+    AAVE_FLASH_LOAN = 2
+    BALANCER_FLASH_LOAN = 3
+    MORPHO_FLASH_LOAN = 4
+    PROTOCOL_CALLBACK = 5  # the market sends collateral first and calls back
+
+
+class VenueKind(IntEnum):
+    """How a hop is executed. The numbers are part of the executor contract's calldata."""
+
+    UNISWAP_V2 = 0
+    UNISWAP_V3 = 1
+    ROUTER = 2  # an allow-listed router with opaque calldata from an external quoter
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One swap through one pool."""
+
+    venue: VenueKind
+    pool: Address
+    token_in: Address
+    token_out: Address
+    fee: int  # hundredths of a bip (3000 = 0.3 %)
+    data: str = "0x"  # calldata for a router; empty for pools
+
+
+@dataclass(frozen=True, slots=True)
+class SwapLeg:
+    """A share of the proceeds through a path of pools."""
+
+    amount_in: Amount
+    expected_out: Amount
+    min_out: Amount
+    hops: tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """A funding source and what it charges for this amount."""
+
+    kind: FundingKind
+    source: Address  # pool, vault or lending pool; zero for OWN and for the protocol's own callback
+    fee: Amount  # in the debt asset (a flash swap's fee is inside its price: 0 here)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one liquidation call does with a repay amount, exactly as the contract computes it."""
+
+    paid: Amount  # debt asset taken from the liquidator
+    received: Amount  # collateral asset sent to the liquidator
+    protocol_fee: Amount  # collateral kept by the protocol
+    bad_debt: Amount = Amount(0)  # debt written off by this call, in the debt asset
+
+
+class Action(Protocol):
+    """One (collateral, debt) pair of one account that could be liquidated now. Pure and exact."""
+
+    @property
+    def protocol(self) -> str: ...
+    @property
+    def market(self) -> Address: ...
+    @property
+    def account(self) -> Address: ...
+    @property
+    def collateral_asset(self) -> Address: ...
+    @property
+    def debt_asset(self) -> Address: ...
+    @property
+    def receive_wrapped(self) -> bool:
+        """The market has too little underlying: the collateral comes as its receipt token."""
+        ...
+
+    def intervals(self) -> tuple[tuple[int, int], ...]:
+        """Closed intervals of repay amounts that the contract accepts, ascending and disjoint."""
+        ...
+
+    def settle(self, repay: int) -> Settlement:
+        """What the call does with a repay amount taken from ``intervals``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One liquidation inside a transaction: fund, call, sell, repay."""
+
+    protocol: str
+    market: Address  # the contract that is called
+    account: Address
+    collateral_asset: Address
+    debt_asset: Address
+    repay: Amount
+    settlement: Settlement
+    receive_wrapped: bool
+    funding: Funding
+    swaps: tuple[SwapLeg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost identity of a plan, every term in wei of the native token, gross at oracle price.
+
+    gross_bonus = protocol_fee + venue_fee + impact + funding_fee + gas + l1_fee + bid + haircut_free net
+    """
+
+    gross_bonus: Wei
+    protocol_fee: Wei
+    venue_cost: Wei  # swap fees and price impact together: oracle value of what is sold minus what it brings
+    funding_fee: Wei
+    gas: Wei
+    l1_fee: Wei
+    bid: Wei
+    net: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A transaction worth sending."""
+
+    opportunity_id: str
+    block: BlockNumber  # the block it was planned for
+    deadline: BlockNumber  # last block in which it may land
+    legs: tuple[Leg, ...]
+    profit_token: Address
+    min_profit: Amount  # in the profit token, asserted on chain
+    bid_bps: Bps  # of measured profit, to the block's fee recipient
+    gas_limit: int
+    max_fee: Wei
+    tip: Wei
+    estimate: Estimate
+
+
+class Reason(Enum):
+    """Stable codes of refusals. The value is what logs, reports and alerts show."""
+
+    UNPROFITABLE = "unprofitable"
+    BELOW_MIN_PROFIT = "min_profit"
+    NO_ROUTE = "no_route"
+    NO_FUNDING = "no_funding"
+    DUST = "dust"
+    PAUSED = "reserve.paused"
+    INACTIVE = "reserve.inactive"
+    GRACE = "reserve.grace_period"
+    SEQUENCER = "oracle.sequencer"
+    ORACLE_STALE = "oracle.stale"
+    ORACLE_INVALID = "oracle.invalid"
+    ORACLE_DIVERGENCE = "oracle.divergence"
+    MANIPULABLE = "oracle.manipulable"
+    DENIED_TOKEN = "token.denied"  # noqa: S105 - a reason code
+    TRANSFER_TAX = "token.transfer_tax"  # noqa: S105 - a reason code
+    PAUSABLE_TOKEN = "token.paused"  # noqa: S105 - a reason code
+    VOLATILITY = "haircut"
+    LOSS_CAP = "risk.loss_cap"
+    ASSET_CAP = "risk.asset_cap"
+    BREAKER = "risk.breaker"
+    GAS_LIMIT = "gas_limit"
+    SELF = "self_liquidation"
+    QUARANTINED = "market.quarantined"
+    NO_LIQUIDITY = "market.no_liquidity"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A refusal: who, why, and the term that failed."""
+
+    account: Address
+    reason: Reason
+    term: str  # the number that decided, readable: "net -43.44 USD < floor 0"

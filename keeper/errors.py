@@ -1,0 +1,101 @@
+"""Everything that can be broken, on one page.
+
+Law: an error means that the world is broken, never that the answer is no: refusals are values (``core.plans.Skip``).
+A foreign exception is mapped once, where it enters, and never leaks further:
+
+| raised by                 | on                                                       | as                     |
+|---------------------------|----------------------------------------------------------|------------------------|
+| ``settings``              | a missing, unknown or malformed key; a secret in TOML    | ``ConfigError``        |
+| ``chain``                 | timeouts, HTTP failures, JSON-RPC error objects          | ``RpcError``           |
+| ``chain``                 | every endpoint set aside                                 | ``EndpointsUnavailable`` |
+| ``chain``, ``indexer``    | a chain id or a genesis that is not the configured one   | ``WrongChain``         |
+| ``protocols``, ``venues`` | bytes that do not have the promised shape                | ``DecodeError``        |
+| ``store``                 | a state file that is damaged or from another world       | ``StateCorrupt``       |
+| ``executor``              | a simulation that could not be run (not: that reverted)  | ``SimulationError``    |
+| ``executor``              | a key that cannot be read or does not sign               | ``SignerError``        |
+| ``devnet``                | anvil, npm or a package that is missing or different     | ``DevnetError``        |
+
+``cli.main`` is the only catcher of ``KeeperError``: one line on stderr, and ``exit_code`` as the answer.
+"""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes, a contract with scripts."""
+
+    DONE = 0
+    NO = 1  # the answer is no: a drift, a revert, a demo that did not go right
+    USAGE = 2  # bad configuration or usage
+    WRONG_CHAIN = 3
+    STATE_CORRUPT = 4
+    UNAVAILABLE = 5  # no endpoint answers
+
+
+class KeeperError(Exception):
+    """Root of the tree: whatever keeper itself raises."""
+
+    exit_code: Exit = Exit.NO
+
+
+class ConfigError(KeeperError):
+    """The configuration cannot be used. Carries all problems at once, one line each."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class WrongChain(KeeperError):
+    """The endpoint or the state file belongs to another chain."""
+
+    exit_code = Exit.WRONG_CHAIN
+
+
+class StateCorrupt(KeeperError):
+    """The state file cannot be trusted."""
+
+    exit_code = Exit.STATE_CORRUPT
+
+
+class EndpointsUnavailable(KeeperError):
+    """No configured endpoint can be used."""
+
+    exit_code = Exit.UNAVAILABLE
+
+
+class RpcError(KeeperError):
+    """One call to one endpoint failed.
+
+    ``transient``: the same call may succeed a moment later or elsewhere (timeout, 429, 5xx, truncated answer).
+    Permanent: the node understood and refused (a JSON-RPC error object with ``code``); repeating cannot help.
+    """
+
+    exit_code = Exit.UNAVAILABLE
+
+    def __init__(self, message: str, *, code: int | None = None, transient: bool = False, data: str = "0x") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.transient = transient
+        self.data = data  # revert data, when the node gave any
+
+
+class DecodeError(KeeperError):
+    """Bytes that are not what their source promised."""
+
+
+class SimulationError(KeeperError):
+    """A simulation could not be carried out. A simulated revert is a result, not this."""
+
+
+class SignerError(KeeperError):
+    """The key is missing, unreadable, or signs for another address."""
+
+    exit_code = Exit.USAGE
+
+
+class DevnetError(KeeperError):
+    """The local world cannot be brought up."""

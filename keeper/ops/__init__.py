@@ -1,0 +1,1 @@
+"""OPS. Law: watches and tells; never decides, never blocks the pipeline."""

@@ -1,0 +1,1 @@
+"""SCREEN. Law: pure; float, vectorised; may flag too many accounts, never too few. Nothing is decided here."""
