@@ -165,7 +165,7 @@ class Reason(Enum):
     ORACLE_DIVERGENCE = "oracle.divergence"
     MANIPULABLE = "oracle.manipulable"
     DENIED_TOKEN = "token.denied"  # noqa: S105 - a reason code
-    TRANSFER_TAX = "token.transfer_tax"  # noqa: S105 - a reason code
+    TRANSFER_TAX = "token.transfer_tax"
     PAUSABLE_TOKEN = "token.paused"  # noqa: S105 - a reason code
     VOLATILITY = "haircut"
     LOSS_CAP = "risk.loss_cap"

@@ -1,19 +1,37 @@
-"""The seams of the keeper: what a protocol offers, what an indexer needs.
+"""The seams of the keeper: what a protocol offers and what the shell must answer.
 
 Law: the pipeline and the indexer know these protocols and never their implementations. An adapter is pure: it never
-asks the chain, it returns the reads it wants answered at a pinned block and folds the answers in.
+asks the chain. Where it needs to know something it *yields* asks and receives the answers, all pinned to one block.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.plans import Action, Reason
 from keeper.core.units import Address, BaseValue, Timestamp, Wad
 
-Answers = Mapping[Read, str | None]  # the return data, or None when the call reverted
+
+@dataclass(frozen=True, slots=True)
+class CodeOf:
+    """Ask for the runtime bytecode at an address."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class LogsOf:
+    """Ask for all logs of some contracts with one of these first topics, from the market's first block on."""
+
+    addresses: frozenset[Address]
+    topics: frozenset[str]
+
+
+Ask = Read | CodeOf | LogsOf
+Answers = Mapping[Ask, Any]  # Read → return data or None when it reverted; CodeOf → hex; LogsOf → list of Log
+Inquiry = Generator[Sequence[Ask], Answers, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +52,51 @@ class Quarantine:
 
 
 class Adapter(Protocol):
-    """One protocol's knowledge: what to listen to, how to apply it, what it means."""
+    """One protocol's knowledge of one market: what to listen to, how to apply it, what it means."""
 
     @property
     def name(self) -> str: ...
     @property
     def market(self) -> Address: ...
+    @property
+    def fact_types(self) -> Mapping[str, type]:
+        """The type of each kind of fact, so that a store can restore them."""
+        ...
 
     def sources(self, book: Book) -> frozenset[Address]:
         """The contracts whose logs move this market, as far as known."""
         ...
 
-    def discover(self, book: Book, answers: Answers) -> Sequence[Read]:
-        """Reads that describe the market at a pinned block; call again with the answers until none is returned."""
+    def open(self, book: Book) -> Inquiry:
+        """What must be known before the first historical log can be applied. Answered at the head."""
         ...
 
-    def apply(self, book: Book, block: Block, logs: Sequence[Log]) -> None:
-        """Fold one block's logs into the book, in order."""
+    def prepare(self, book: Book, logs: Sequence[Log]) -> Inquiry:
+        """What must be known before these logs can be applied: new tokens, new implementations."""
         ...
 
-    def wants(self, book: Book) -> Sequence[Read]:
-        """Reads needed at the block just applied (new tokens, moved oracles, unmodelled prices)."""
+    def apply(self, book: Book, logs: Sequence[Log], block: Block | None) -> None:
+        """Fold logs into the book, in order. ``block`` is ``None`` while history is read in bulk."""
         ...
 
-    def answer(self, book: Book, answers: Answers) -> None:
-        """Fold the answers of ``wants`` in."""
+    def survey(self, book: Book) -> Inquiry:
+        """Read every fact of the market anew, and amounts that history left in doubt. Pinned to one block."""
         ...
 
-    def health(self, book: Book, row: int, at: Timestamp) -> Health:
-        """Exactly what the contract would answer in a block with that timestamp."""
+    def refresh(self, book: Book) -> Inquiry:
+        """After a live block: what its events left open (a moved oracle, prices that cannot be modelled)."""
+        ...
+
+    def health(self, book: Book, row: int, at: Timestamp) -> Health | Quarantine:
+        """Exactly what the contract answers in a block with that timestamp."""
         ...
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         """Every liquidation the contract would accept, or why a pair is blocked."""
+        ...
+
+    def audit(self, book: Book, rows: Sequence[int]) -> Generator[Sequence[Ask], Answers, Mapping[int, Health]]:
+        """The chain's own view of these accounts, for comparison."""
         ...
 
     def quarantined(self, book: Book) -> Sequence[Quarantine]:

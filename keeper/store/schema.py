@@ -1,0 +1,84 @@
+"""The state file: one SQLite database in WAL mode.
+
+Laws
+- A block's changes are one transaction with the block's number, hash, parent and timestamp.
+- The file belongs to one chain and says so; a file that is damaged or of another chain is refused, never repaired.
+- Row numbers are stable for the life of the file: undo rows refer to them.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from keeper.errors import StateCorrupt, WrongChain
+
+APPLICATION_ID: Final = 0x6B656570  # "keep"
+VERSION: Final = 1
+
+BOOK_TABLES: Final = ("market", "account", "annex", "fact", "block", "cursor")
+
+TABLES: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE market (id INTEGER PRIMARY KEY, protocol TEXT NOT NULL, address TEXT NOT NULL,
+                     UNIQUE (protocol, address));
+CREATE TABLE account (market INTEGER NOT NULL, row INTEGER NOT NULL, account TEXT NOT NULL, mark BLOB NOT NULL,
+                      positions BLOB NOT NULL, PRIMARY KEY (market, row)) WITHOUT ROWID;
+CREATE TABLE annex (market INTEGER NOT NULL, row INTEGER NOT NULL, col INTEGER NOT NULL, value TEXT NOT NULL,
+                    PRIMARY KEY (market, row, col)) WITHOUT ROWID;
+CREATE TABLE fact (market INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+                   PRIMARY KEY (market, kind, key)) WITHOUT ROWID;
+CREATE TABLE block (number INTEGER PRIMARY KEY, hash TEXT NOT NULL, parent TEXT NOT NULL, timestamp INTEGER NOT NULL,
+                    undo TEXT NOT NULL);
+CREATE TABLE cursor (market INTEGER PRIMARY KEY, block INTEGER NOT NULL, surveyed INTEGER);
+"""
+
+
+def connect(path: Path, chain_id: int) -> sqlite3.Connection:
+    """Open the state file of a chain, making it when there is none."""
+    fresh = not path.exists() or path.stat().st_size == 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        if fresh or _empty(db):
+            _create(db, chain_id)
+        else:
+            _verify(db, path, chain_id)
+    except sqlite3.DatabaseError as error:
+        msg = f"state file {path} cannot be read ({error}): move it away to start again from the chain"
+        raise StateCorrupt(msg) from error
+    except OSError as error:
+        msg = f"state file {path} cannot be opened ({error.strerror}): check the path and its permissions"
+        raise StateCorrupt(msg) from error
+    return db
+
+
+def _empty(db: sqlite3.Connection) -> bool:
+    """A file that a process died on before its first transaction."""
+    return not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+
+
+def _create(db: sqlite3.Connection, chain_id: int) -> None:
+    identity = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"
+    db.executescript(f"BEGIN; {identity} {TABLES}")
+    db.execute("INSERT INTO meta VALUES ('chain_id', ?)", (str(chain_id),))
+    db.execute("COMMIT")
+
+
+def _verify(db: sqlite3.Connection, path: Path, chain_id: int) -> None:
+    if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        msg = f"{path} is not a keeper state file: set store.path to another file"
+        raise StateCorrupt(msg)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        msg = f"state file {path} has layout {version}, this keeper writes {VERSION}: move it away and start again"
+        raise StateCorrupt(msg)
+    problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        msg = f"state file {path} is damaged ({problem}): move it away to start again from the chain"
+        raise StateCorrupt(msg)
+    stored = int(db.execute("SELECT value FROM meta WHERE key='chain_id'").fetchone()[0])
+    if stored != chain_id:
+        msg = f"state file {path} belongs to chain {stored}, the configuration says {chain_id}: use another store.path"
+        raise WrongChain(msg)

@@ -1,0 +1,226 @@
+"""The store: books in, books out, one transaction a block.
+
+Laws
+- ``commit`` is atomic: after a crash the file holds a block wholly or not at all.
+- At least ``depth`` blocks can be undone; older undo rows are dropped in the same transaction.
+- A checkpoint is a copy of the books at some block. It is used only while that block's hash is still on the chain.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from keeper.core.book import Book, Change, dump, touched
+from keeper.core.events import Block
+from keeper.core.units import Address, BlockNumber, Hash, Timestamp
+from keeper.errors import StateCorrupt
+from keeper.store import rows, schema
+
+DEPTH: Final = 128  # blocks that can be undone; design asks for at least 64
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the file knows of a block."""
+
+    number: BlockNumber
+    hash: Hash
+    parent: Hash
+    timestamp: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a market's book has come. ``surveyed``: the block at which all its facts were last read, if ever."""
+
+    block: BlockNumber
+    surveyed: BlockNumber | None
+
+
+class Store:
+    """The state file of one chain."""
+
+    def __init__(self, path: Path, chain_id: int, depth: int = DEPTH) -> None:
+        self.path = path
+        self.depth = depth
+        self.db = schema.connect(path, chain_id)
+
+    def close(self) -> None:
+        """Fold the write-ahead log in and close."""
+        with contextlib.suppress(sqlite3.OperationalError):  # a reader may hold the log: it is folded in next time
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.db
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    # markets -------------------------------------------------------------------------------------------------------
+
+    def market(self, protocol: str, address: Address) -> int:
+        """The market's number in this file, making one when it is new."""
+        key = (protocol, address)
+        self.db.execute("INSERT OR IGNORE INTO market (protocol, address) VALUES (?, ?)", key)
+        found = self.db.execute("SELECT id FROM market WHERE protocol = ? AND address = ?", key).fetchone()
+        return int(found[0])
+
+    def cursor(self, market: int) -> Cursor | None:
+        """How far the market has come, or ``None`` when it never started."""
+        found = self.db.execute("SELECT block, surveyed FROM cursor WHERE market = ?", (market,)).fetchone()
+        return None if found is None else Cursor(found[0], found[1])
+
+    def load(self, market: int, types: Mapping[str, type]) -> Book:
+        """The market's book as of its cursor."""
+        book = Book()
+        query = "SELECT row, account, mark, positions FROM account WHERE market = ? ORDER BY row"
+        stored = self.db.execute(query, (market,)).fetchall()
+        if stored and stored[-1][0] != len(stored) - 1:
+            msg = f"state file {self.path} misses accounts of market {market}: move it away to start again"
+            raise StateCorrupt(msg)
+        annex = self.db.execute("SELECT row, col, value FROM annex WHERE market = ?", (market,))
+        if stored:
+            book.fill(rows.table(stored, {(row, column): tuple(json.loads(value)) for row, column, value in annex}))
+        facts = self.db.execute("SELECT kind, key, value FROM fact WHERE market = ?", (market,))
+        for kind, key, value in facts:
+            book.learn(kind, key, rows.load_fact(value, kind, types))
+        book.take_changes()
+        return book
+
+    # blocks --------------------------------------------------------------------------------------------------------
+
+    def commit(self, block: Block, changes: Mapping[int, tuple[Book, list[Change]]]) -> None:
+        """One block, with its undo record, in one transaction."""
+        undo = {str(market): rows.encode_changes(record) for market, (_, record) in changes.items()}
+        with self.transaction() as db:
+            for market, (book, record) in changes.items():
+                self._write(market, book, record)
+                db.execute("UPDATE cursor SET block = ? WHERE market = ?", (block.number, market))
+            db.execute(
+                "INSERT INTO block VALUES (?, ?, ?, ?, ?)",
+                (block.number, block.hash, block.parent, block.timestamp, json.dumps(undo, separators=(",", ":"))),
+            )
+            db.execute("DELETE FROM block WHERE number <= ?", (block.number - self.depth,))
+
+    def commit_bulk(
+        self, market: int, upto: int, book: Book, changes: list[Change], *, surveyed: int | None = None
+    ) -> None:
+        """A stretch of history, or a survey, in one transaction. It cannot be undone."""
+        with self.transaction() as db:
+            self._write(market, book, changes)
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (market, upto, surveyed))
+
+    def undo(self, number: int, types: Mapping[int, Mapping[str, type]]) -> dict[int, list[Change]]:
+        """The undo record of the newest block."""
+        found = self.db.execute("SELECT undo FROM block WHERE number = ?", (number,)).fetchone()
+        record: dict[str, list[Any]] = json.loads(found[0])
+        return {int(market): rows.decode_changes(entries, types[int(market)]) for market, entries in record.items()}
+
+    def revert(self, number: int, undone: Mapping[int, tuple[Book, list[Change]]]) -> None:
+        """Write books from which the newest block was undone, and forget that block."""
+        with self.transaction() as db:
+            for market, (book, record) in undone.items():
+                self._write(market, book, record)
+                db.execute("DELETE FROM account WHERE market = ? AND row >= ?", (market, len(book)))
+                db.execute("UPDATE cursor SET block = ? WHERE market = ?", (number - 1, market))
+            db.execute("DELETE FROM block WHERE number = ?", (number,))
+
+    def anchor(self, block: Block) -> None:
+        """Start the chain of blocks anew at a block: nothing below it can be undone."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM block")
+            db.execute(
+                "INSERT INTO block VALUES (?, ?, ?, ?, '{}')", (block.number, block.hash, block.parent, block.timestamp)
+            )
+
+    def tail(self) -> list[Stored]:
+        """The blocks whose hashes are known, newest first."""
+        query = "SELECT number, hash, parent, timestamp FROM block ORDER BY number DESC"
+        return [Stored(*found) for found in self.db.execute(query)]
+
+    def forget(self, markets: Sequence[int]) -> None:
+        """Drop the books of some markets, to be rebuilt from the chain."""
+        with self.transaction() as db:
+            for table in ("account", "annex", "fact", "cursor"):
+                db.executemany(f"DELETE FROM {table} WHERE market = ?", [(market,) for market in markets])  # noqa: S608
+            db.execute("DELETE FROM block")
+
+    # checkpoints ---------------------------------------------------------------------------------------------------
+
+    def checkpoint_path(self, number: int) -> Path:
+        """Where the copy made at a block lies."""
+        return self.path.with_name(f"{self.path.name}.checkpoint-{number}")
+
+    def checkpoints(self) -> list[tuple[int, Path]]:
+        """All copies, newest first."""
+        prefix = f"{self.path.name}.checkpoint-"
+        found = [(int(path.name[len(prefix) :]), path) for path in self.path.parent.glob(prefix + "*[0-9]")]
+        return sorted(found, reverse=True)
+
+    def save_checkpoint(self, number: int) -> None:
+        """Copy the books as they are now. Safe beside the writer: SQLite's own online backup into a new file."""
+        partial = self.checkpoint_path(number).with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(partial)) as copy:
+            self.db.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        partial.rename(self.checkpoint_path(number))
+
+    def checkpoint_hash(self, number: int) -> Hash | None:
+        """The hash of the block at which a copy was made; ``None`` when the copy cannot be read."""
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self.checkpoint_path(number)}?mode=ro", uri=True)) as copy:
+                found = copy.execute("SELECT hash FROM block WHERE number = ?", (number,)).fetchone()
+        except sqlite3.DatabaseError:
+            return None
+        return None if found is None else Hash(found[0])
+
+    def restore_checkpoint(self, number: int) -> None:
+        """Replace the books, and only the books, by those of a copy."""
+        self.db.execute("ATTACH ? AS copy", (str(self.checkpoint_path(number)),))
+        try:
+            with self.transaction() as db:
+                for table in schema.BOOK_TABLES:
+                    db.execute(f"DELETE FROM main.{table}")  # noqa: S608 - names from a constant
+                    db.execute(f"INSERT INTO main.{table} SELECT * FROM copy.{table}")  # noqa: S608
+        finally:
+            self.db.execute("DETACH copy")
+
+    def prune_checkpoints(self, keep_from: int) -> None:
+        """Drop copies older than the newest one at or below a (finalised) block."""
+        settled = [(number, path) for number, path in self.checkpoints() if number <= keep_from]
+        for _, path in settled[1:]:
+            path.unlink(missing_ok=True)
+
+    # rows ----------------------------------------------------------------------------------------------------------
+
+    def _write(self, market: int, book: Book, changes: list[Change]) -> None:
+        """Bring the rows a record names in line with the book."""
+        accounts = [(market, *rows.account_row(book, row)) for row in sorted(touched(changes)) if row < len(book)]
+        self.db.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?)", accounts)
+        for kind, key in rows.changed_facts(changes):
+            value = book.fact(kind, key)
+            if value is None:
+                self.db.execute("DELETE FROM fact WHERE market = ? AND kind = ? AND key = ?", (market, kind, key))
+            else:
+                self.db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?)", (market, kind, key, dump(value)))
+        self._write_annexes(market, book, changes)
+
+    def _write_annexes(self, market: int, book: Book, changes: list[Change]) -> None:
+        for row, column in rows.changed_annexes(changes, book):
+            value = book.annex(row, column) if row < len(book) else ()
+            if value:
+                entry = (market, row, column, json.dumps(value))
+                self.db.execute("INSERT OR REPLACE INTO annex VALUES (?, ?, ?, ?)", entry)
+            else:
+                self.db.execute("DELETE FROM annex WHERE market = ? AND row = ? AND col = ?", (market, row, column))
