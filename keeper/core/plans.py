@@ -1,7 +1,17 @@
 """What the keeper intends to do: actions, plans and refusals.
 
-Law: a refusal is a value. Every liquidatable account ends as a ``Plan`` or as a ``Skip`` that names the reason and
-the term that failed; nothing is dropped in silence.
+Laws
+- A refusal is a value. Every liquidatable account ends as a ``Plan`` or as a ``Skip`` that names the reason and the
+  term that failed; nothing is dropped in silence.
+- A plan is executed exactly so, in one transaction:
+  1. for each leg in order: obtain ``funding.amount`` of the debt asset; call the market with ``repay``; run ``swaps``
+     in order; give back ``funding.owed``. What is left over is in the debt asset, or, after a flash swap, in the
+     collateral asset;
+  2. run ``conversions`` in order: what the legs left over becomes the profit token;
+  3. profit = growth of the executor's balance of the profit token. It must reach ``min_profit``; ``bid_bps`` of it
+     then go to the block's fee recipient (only if the profit token is the wrapped native token, else ``bid_bps`` = 0).
+- A swap marked ``rest`` sells whatever of its first token the plan has obtained and not yet used; its ``amount_in`` is
+  what that should be. The last swap of a leg and every conversion is such a one, so nothing is left behind.
 """
 
 from dataclasses import dataclass
@@ -44,20 +54,23 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class SwapLeg:
-    """A share of the proceeds through a path of pools."""
+    """A share of the proceeds through a path of pools, exact input."""
 
     amount_in: Amount
     expected_out: Amount
     min_out: Amount
     hops: tuple[Hop, ...]
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """A funding source and what it charges for this amount."""
+    """A funding source and what it wants back."""
 
     kind: FundingKind
     source: Address  # pool, vault or lending pool; zero for OWN and for the protocol's own callback
+    amount: Amount  # obtained, in the debt asset
+    owed: Amount  # given back: in the debt asset amount + fee; for a flash swap in the collateral asset its price
     fee: Amount  # in the debt asset (a flash swap's fee is inside its price: 0 here)
 
 
@@ -116,19 +129,25 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The cost identity of a plan, every term in wei of the native token, gross at oracle price.
+    """The cost identity of a plan, every term in wei of the native token, tokens at the market's oracle price.
 
-    gross_bonus = protocol_fee + venue_fee + impact + funding_fee + gas + l1_fee + bid + haircut_free net
+    gross_bonus = protocol_fee + venue_fee + impact + funding_fee + gas + l1_fee + bid + net, exactly.
     """
 
-    gross_bonus: Wei
+    gross_bonus: Wei  # what is seized, less what is repaid
     protocol_fee: Wei
-    venue_cost: Wei  # swap fees and price impact together: oracle value of what is sold minus what it brings
+    venue_fee: Wei  # fees of the pools sold through
+    impact: Wei  # the rest of what selling costs against the oracle price; negative when venues pay more than it
     funding_fee: Wei
-    gas: Wei
-    l1_fee: Wei
-    bid: Wei
+    gas: Wei  # execution gas at the base fee of the target block: burnt, no part of the bid
+    l1_fee: Wei  # data and operator fees of a rollup
+    bid: Wei  # priority fee and the share of profit together: what the block's fee recipient gets
     net: Wei
+
+    @property
+    def profit(self) -> Wei:
+        """What the executor measures: before gas and bid, which its caller pays or it pays last."""
+        return Wei(self.net + self.bid + self.gas + self.l1_fee)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +158,9 @@ class Plan:
     block: BlockNumber  # the block it was planned for
     deadline: BlockNumber  # last block in which it may land
     legs: tuple[Leg, ...]
+    conversions: tuple[SwapLeg, ...]  # leftovers into the profit token; empty when they are in it already
     profit_token: Address
-    min_profit: Amount  # in the profit token, asserted on chain
+    min_profit: Amount  # in the profit token, before the bid, asserted on chain
     bid_bps: Bps  # of measured profit, to the block's fee recipient
     gas_limit: int
     max_fee: Wei
@@ -171,6 +191,7 @@ class Reason(Enum):
     LOSS_CAP = "risk.loss_cap"
     ASSET_CAP = "risk.asset_cap"
     BREAKER = "risk.breaker"
+    BLOCK_FULL = "block_gas"
     GAS_LIMIT = "gas_limit"
     SELF = "self_liquidation"
     QUARANTINED = "market.quarantined"

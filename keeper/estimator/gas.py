@@ -1,0 +1,138 @@
+"""What a transaction's execution costs: the next base fees, and the gas of a plan's own steps.
+
+Laws
+- The base fee follows EIP-1559 to the wei, for any elasticity and denominator (``FeeRule``).
+- A fee cap covers full blocks up to the last one of the window: what is not used is not charged.
+- Gas is learned per *shape* of plan from simulations: a higher observation counts at once, a lower one slowly.
+  What was never seen is priced by a prior that errs upward. The book is a value of bounded size.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from keeper.core.plans import FundingKind, Leg, VenueKind
+from keeper.core.units import BPS, Wei, div_up, mul_div_up
+
+TX_GAS_CAP: Final = 2**24  # EIP-7825: no transaction may ask for more
+
+_BASE: Final = 60_000  # intrinsic gas, calldata, the executor's own guards
+_CALL: Final = 450_000  # one liquidation call of an unknown protocol
+_CALLS: Final[Mapping[str, int]] = {"aave_v3": 380_000, "morpho_blue": 180_000, "comet": 350_000}
+_BAD_DEBT: Final = 90_000  # clearing each further debt of an emptied account
+_FUNDING: Final[Mapping[FundingKind, int]] = {
+    FundingKind.OWN: 10_000,
+    FundingKind.UNISWAP_V3_FLASH_SWAP: 150_000,
+    FundingKind.AAVE_FLASH_LOAN: 180_000,
+    FundingKind.BALANCER_FLASH_LOAN: 100_000,
+    FundingKind.MORPHO_FLASH_LOAN: 90_000,
+    FundingKind.PROTOCOL_CALLBACK: 30_000,
+}
+_HOP: Final[Mapping[VenueKind, int]] = {
+    VenueKind.UNISWAP_V2: 100_000,
+    VenueKind.UNISWAP_V3: 150_000,
+    VenueKind.ROUTER: 350_000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRule:
+    """How a chain moves its base fee. OP-stack chains carry theirs in the header; Ethereum's is the default."""
+
+    elasticity: int = 2
+    denominator: int = 8
+    minimum: Wei = Wei(0)
+
+
+ETHEREUM: Final = FeeRule()
+
+
+def next_base_fee(base_fee: int, gas_used: int, gas_limit: int, rule: FeeRule = ETHEREUM) -> Wei:
+    """The base fee of the block after one with this base fee and this use, exactly."""
+    target = gas_limit // rule.elasticity
+    if gas_used > target:
+        rise = max(base_fee * (gas_used - target) // target // rule.denominator, 1)
+        return Wei(max(base_fee + rise, rule.minimum))
+    fall = base_fee * (target - gas_used) // target // rule.denominator
+    return Wei(max(base_fee - fall, rule.minimum))
+
+
+def worst_base_fee(base_fee: int, blocks: int, gas_limit: int, rule: FeeRule = ETHEREUM) -> Wei:
+    """The base fee after so many blocks, all of them full."""
+    for _ in range(blocks):
+        base_fee = next_base_fee(base_fee, gas_limit, gas_limit, rule)
+    return Wei(base_fee)
+
+
+def max_fee(base_fee: int, tip: int, blocks: int, gas_limit: int, rule: FeeRule = ETHEREUM) -> Wei:
+    """A fee cap that still leaves the whole tip in the last block of a window starting at ``base_fee``."""
+    return Wei(worst_base_fee(base_fee, blocks, gas_limit, rule) + tip)
+
+
+class LegShape(NamedTuple):
+    """What decides a leg's gas: which steps it takes, not their amounts."""
+
+    protocol: str
+    funding: FundingKind
+    wrapped: bool
+    bad_debt: bool
+    swaps: tuple[tuple[VenueKind, ...], ...]
+
+
+Shape = tuple[LegShape, ...]  # of a plan: its legs' shapes, sorted
+
+
+def leg_shape(leg: Leg) -> LegShape:
+    """The shape of a leg."""
+    swaps = tuple(tuple(hop.venue for hop in swap.hops) for swap in leg.swaps)
+    return LegShape(leg.protocol, leg.funding.kind, leg.receive_wrapped, leg.settlement.bad_debt > 0, swaps)
+
+
+def plan_shape(legs: tuple[Leg, ...]) -> Shape:
+    """The shape of a plan: the order of its legs does not matter."""
+    return tuple(sorted(leg_shape(leg) for leg in legs))
+
+
+def prior(shape: LegShape) -> int:
+    """A leg's gas before anything was learned, erring upward."""
+    gas = _CALLS.get(shape.protocol, _CALL) + _FUNDING[shape.funding]
+    gas += _BAD_DEBT if shape.bad_debt else 0
+    return gas + sum(_HOP[kind] for swap in shape.swaps for kind in swap)
+
+
+@dataclass(frozen=True, slots=True)
+class GasBook:
+    """Gas learned per shape of plan."""
+
+    learned: Mapping[Shape, int] = field(default_factory=dict)
+    size: int = 1024  # shapes remembered; the least recently learned one goes first
+    decay: int = 8  # a lower observation moves the estimate by 1/decay of the way
+    margin: int = 1500  # bps of headroom in a gas limit
+
+    def gas(self, shape: Shape) -> int:
+        """Gas of a plan of this shape: learned as a whole, else leg by leg, else the prior."""
+        known = self.learned.get(shape)
+        if known is not None:
+            return known
+        # A transaction's fixed part is counted once: a batch costs less than its legs alone.
+        legs = (n * self._leg(leg) for leg, n in Counter(shape).items())
+        return _BASE + sum(legs)
+
+    def learn(self, shape: Shape, observed: int) -> "GasBook":
+        """The book after one simulation or receipt."""
+        before = self.learned.get(shape, observed)
+        after = max(observed, before - (before - observed) // self.decay)
+        kept = {known: gas for known, gas in self.learned.items() if known != shape}
+        kept[shape] = after
+        while len(kept) > self.size:
+            del kept[next(iter(kept))]
+        return replace(self, learned=kept)
+
+    def limit(self, gas: int, cap: int = TX_GAS_CAP) -> int:
+        """A gas limit with headroom, within the chain's cap on a transaction."""
+        return min(mul_div_up(gas, BPS + self.margin, BPS), cap)
+
+    def _leg(self, shape: LegShape) -> int:
+        alone = self.learned.get((shape,))
+        return prior(shape) if alone is None else max(alone - _BASE, div_up(alone, 2))
