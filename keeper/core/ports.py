@@ -4,14 +4,14 @@ Law: the pipeline and the indexer know these protocols and never their implement
 asks the chain. Where it needs to know something it *yields* asks and receives the answers, all pinned to one block.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.plans import Action, Reason
-from keeper.core.units import Address, BaseValue, Timestamp, Wad
+from keeper.core.units import Address, BaseValue, Hash, Timestamp, Wad
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,34 @@ class LogsOf:
 Ask = Read | CodeOf | LogsOf
 Answers = Mapping[Ask, Any]  # Read → return data or None when it reverted; CodeOf → hex; LogsOf → list of Log
 Inquiry = Generator[Sequence[Ask], Answers, None]
+
+
+class Chain(Protocol):
+    """What the indexer needs of the chain. Every answer is pinned: it is of the block asked for or it is an error."""
+
+    async def head(self) -> Block: ...
+
+    async def block(self, which: int | Hash | str) -> Block | None:
+        """A header by number, hash or tag; ``None`` when there is no such block on the canonical chain."""
+        ...
+
+    async def logs(
+        self, addresses: Collection[Address], first: int, last: int, topics: Collection[str] | None = None
+    ) -> list[Log]:
+        """All logs of a range, in order, each once. ``topics`` are alternatives for the first topic."""
+        ...
+
+    async def logs_at(self, block_hash: Hash, addresses: Collection[Address]) -> list[Log]:
+        """All logs of one block, in order, each once."""
+        ...
+
+    async def call_many(self, reads: Sequence[Read], block: Block) -> list[str | None]:
+        """Return data of each read at the block; ``None`` where the call reverted."""
+        ...
+
+    async def code(self, address: Address, block: Block) -> str:
+        """Runtime bytecode at the block."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +125,10 @@ class Adapter(Protocol):
 
     def audit(self, book: Book, rows: Sequence[int]) -> Generator[Sequence[Ask], Answers, Mapping[int, Health]]:
         """The chain's own view of these accounts, for comparison."""
+        ...
+
+    def reread(self, book: Book, rows: Sequence[int]) -> Inquiry:
+        """Replace what the book holds of these accounts by what the chain says."""
         ...
 
     def quarantined(self, book: Book) -> Sequence[Quarantine]:

@@ -15,7 +15,7 @@ from keeper.errors import StateCorrupt, WrongChain
 APPLICATION_ID: Final = 0x6B656570  # "keep"
 VERSION: Final = 1
 
-BOOK_TABLES: Final = ("market", "account", "annex", "fact", "block", "cursor")
+BOOK_TABLES: Final = ("account", "annex", "fact", "block", "cursor")
 
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -41,6 +41,15 @@ class Cursor:
     surveyed: BlockNumber | None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A market's part in a block: its book after the block, and what the block changed."""
+
+    book: Book
+    changes: list[Change]
+    surveyed: int | None
+
+
 class Store:
     """The state file of one chain."""
 
@@ -99,13 +108,11 @@ class Store:
 
     # blocks --------------------------------------------------------------------------------------------------------
 
-    def commit(self, block: Block, changes: Mapping[int, tuple[Book, list[Change]]]) -> None:
+    def commit(self, block: Block, entries: Mapping[int, Entry]) -> None:
         """One block, with its undo record, in one transaction."""
-        undo = {str(market): rows.encode_changes(record) for market, (_, record) in changes.items()}
+        undo = {str(market): rows.encode_changes(entry.changes) for market, entry in entries.items()}
         with self.transaction() as db:
-            for market, (book, record) in changes.items():
-                self._write(market, book, record)
-                db.execute("UPDATE cursor SET block = ? WHERE market = ?", (block.number, market))
+            self._write_all(block.number, entries)
             db.execute(
                 "INSERT INTO block VALUES (?, ?, ?, ?, ?)",
                 (block.number, block.hash, block.parent, block.timestamp, json.dumps(undo, separators=(",", ":"))),
@@ -126,13 +133,12 @@ class Store:
         record: dict[str, list[Any]] = json.loads(found[0])
         return {int(market): rows.decode_changes(entries, types[int(market)]) for market, entries in record.items()}
 
-    def revert(self, number: int, undone: Mapping[int, tuple[Book, list[Change]]]) -> None:
+    def revert(self, number: int, entries: Mapping[int, Entry]) -> None:
         """Write books from which the newest block was undone, and forget that block."""
         with self.transaction() as db:
-            for market, (book, record) in undone.items():
-                self._write(market, book, record)
-                db.execute("DELETE FROM account WHERE market = ? AND row >= ?", (market, len(book)))
-                db.execute("UPDATE cursor SET block = ? WHERE market = ?", (number - 1, market))
+            self._write_all(number - 1, entries)
+            for market, entry in entries.items():
+                db.execute("DELETE FROM account WHERE market = ? AND row >= ?", (market, len(entry.book)))
             db.execute("DELETE FROM block WHERE number = ?", (number,))
 
     def anchor(self, block: Block) -> None:
@@ -167,14 +173,17 @@ class Store:
         found = [(int(path.name[len(prefix) :]), path) for path in self.path.parent.glob(prefix + "*[0-9]")]
         return sorted(found, reverse=True)
 
-    def save_checkpoint(self, number: int) -> None:
-        """Copy the books as they are now. Safe beside the writer: SQLite's own online backup into a new file."""
-        partial = self.checkpoint_path(number).with_suffix(".partial")
+    def save_checkpoint(self) -> int:
+        """Copy the books as they are now and return the block of the copy. Own connections: safe in a thread."""
+        partial = self.path.with_name(f"{self.path.name}.partial")
         partial.unlink(missing_ok=True)
-        with contextlib.closing(sqlite3.connect(partial)) as copy:
-            self.db.backup(copy)
+        source = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+        with contextlib.closing(source), contextlib.closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
+            number = int(copy.execute("SELECT max(number) FROM block").fetchone()[0])
         partial.rename(self.checkpoint_path(number))
+        return number
 
     def checkpoint_hash(self, number: int) -> Hash | None:
         """The hash of the block at which a copy was made; ``None`` when the copy cannot be read."""
@@ -203,6 +212,11 @@ class Store:
             path.unlink(missing_ok=True)
 
     # rows ----------------------------------------------------------------------------------------------------------
+
+    def _write_all(self, block: int, entries: Mapping[int, Entry]) -> None:
+        for market, entry in entries.items():
+            self._write(market, entry.book, entry.changes)
+            self.db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (market, block, entry.surveyed))
 
     def _write(self, market: int, book: Book, changes: list[Change]) -> None:
         """Bring the rows a record names in line with the book."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from keeper.core.book import Book
 from keeper.core.events import Block
 from keeper.core.units import MAX_U128, Address, BlockNumber, Hash, Timestamp, Wei
-from keeper.store.store import Store
+from keeper.store.store import Entry, Store
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -94,7 +94,7 @@ def test_stored_and_reloaded_at_every_block_then_reverted(tmp_path_factory, hist
     for number, block in enumerate(history, start=1):
         for step in block:
             play(book, step)
-        store.commit(header(number), {market: (book, book.take_changes())})
+        store.commit(header(number), {market: Entry(book, book.take_changes(), None)})
         digests.append(book.digest())
     store.close()
     store = Store(path, 1)
@@ -104,7 +104,7 @@ def test_stored_and_reloaded_at_every_block_then_reverted(tmp_path_factory, hist
         undone = store.undo(number, {market: TYPES})
         for record in undone.values():
             book.undo(record)
-        store.revert(number, {market: (book, record) for market, record in undone.items()})
+        store.revert(number, {market: Entry(book, record, None) for market, record in undone.items()})
         assert store.load(market, TYPES).digest() == book.digest() == digests[number - 1]
         assert store.tail()[0].number == number - 1
     store.close()

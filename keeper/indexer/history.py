@@ -1,0 +1,86 @@
+"""History in bulk: from a market's first block up to one that will not be reorganised away.
+
+Laws
+- Only accounts are taken from history; facts are read whole at the head afterwards (the survey), so an ordinary full
+  node without old state is enough.
+- Each stretch is one transaction: killed anywhere, the backfill goes on where it was.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from keeper.core.events import Block, Log
+from keeper.core.ports import Chain
+from keeper.indexer.inquire import inquire
+from keeper.indexer.market import Market
+from keeper.log import get_logger
+from keeper.store.store import Store
+
+LOGS_A_STRETCH: Final = 20_000  # aimed at: a transaction of well under a second
+MAX_STRETCH: Final = 100_000
+log = get_logger()
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a backfill is and when it will be done."""
+
+    first: int
+    last: int
+    started: float
+
+    def eta(self, at: int) -> int:
+        """Seconds left at the speed so far."""
+        done, left = at - self.first + 1, self.last - at
+        return round((time.monotonic() - self.started) * left / max(done, 1))
+
+
+async def backfill(chain: Chain, store: Store, market: Market, upto: int, head: Block) -> None:
+    """Bring a market's accounts to block ``upto``."""
+    await _open(chain, store, market, head)
+    stretch, progress = 1_000, Progress(market.block + 1, upto, time.monotonic())
+    while market.block < upto:
+        first = market.block + 1
+        last = min(first + stretch - 1, upto)
+        logs = await gather_logs(chain, market, first, last, head)
+        market.adapter.apply(market.book, logs, None)
+        store.commit_bulk(market.id, last, market.book, market.book.take_changes())
+        market.block = last
+        stretch = _next_stretch(stretch, len(logs))
+        log.info(
+            "indexer.backfill_progress",
+            market=market.adapter.market,
+            block=last,
+            target=upto,
+            accounts=len(market.book),
+            logs=len(logs),
+            eta_seconds=progress.eta(last),
+        )
+
+
+async def _open(chain: Chain, store: Store, market: Market, head: Block) -> None:
+    if not market.opened:
+        await inquire(chain, market.adapter.open(market.book), head, market.from_block)
+        store.commit_bulk(market.id, market.block, market.book, market.book.take_changes())
+        market.opened = True
+
+
+async def gather_logs(chain: Chain, market: Market, first: int, last: int, at: Block) -> list[Log]:
+    """All logs of the market in a range, also of contracts that the range itself brings to light."""
+    known = market.adapter.sources(market.book)
+    logs = await chain.logs(known, first, last)
+    while True:
+        await inquire(chain, market.adapter.prepare(market.book, logs), at, market.from_block)
+        found = market.adapter.sources(market.book) - known
+        if not found:
+            return logs
+        known |= found
+        logs = sorted([*logs, *await chain.logs(found, first, last)], key=lambda entry: (entry.block, entry.index))
+
+
+def _next_stretch(stretch: int, logs: int) -> int:
+    """Grow while stretches are thin, shrink when they are thick."""
+    if logs * 2 < LOGS_A_STRETCH:
+        return min(stretch * 2, MAX_STRETCH)
+    return max(stretch // 2, 1) if logs > LOGS_A_STRETCH * 2 else stretch

@@ -1,0 +1,42 @@
+"""Answer what an adapter asks, pinned to one block.
+
+Law: an inquiry gets real answers or an error, never a guess. All reads of one round go out together.
+"""
+
+import asyncio
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar
+
+from keeper.core.events import Block, Read
+from keeper.core.ports import Answers, Ask, Chain, CodeOf, LogsOf
+
+Result = TypeVar("Result")
+
+
+async def inquire(chain: Chain, inquiry: Generator[Sequence[Ask], Answers, Result], block: Block, first: int) -> Result:
+    """Drive an inquiry to its end at a block. ``first`` is where the market's logs begin."""
+    try:
+        asks = next(inquiry)
+        while True:
+            asks = inquiry.send(await _answer(chain, asks, block, first))
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+async def _answer(chain: Chain, asks: Sequence[Ask], block: Block, first: int) -> dict[Ask, Any]:
+    reads = list(dict.fromkeys([ask for ask in asks if isinstance(ask, Read)]))
+    others = list(dict.fromkeys([ask for ask in asks if not isinstance(ask, Read)]))
+    data, rest = await asyncio.gather(
+        chain.call_many(reads, block),
+        asyncio.gather(*(_other(chain, ask, block, first) for ask in others)),
+    )
+    answers: dict[Ask, Any] = dict(zip(reads, data, strict=True))
+    answers.update(zip(others, rest, strict=True))
+    return answers
+
+
+async def _other(chain: Chain, ask: CodeOf | LogsOf, block: Block, first: int) -> object:
+    if isinstance(ask, CodeOf):
+        return await chain.code(ask.address, block)
+    return await chain.logs(ask.addresses, first, block.number, ask.topics)
