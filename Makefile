@@ -1,0 +1,58 @@
+# The whole life of a checkout. Needs Python 3.11 or later, node 20 and npm; everything else is fetched by `make setup`,
+# pinned and checked by hash, into .venv and .cache. Repeats are cheap: a step runs again only when what it reads has changed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test test-slow demo bench lock wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.installed ## virtual environment with pinned dependencies, and the local world's packages
+	$(BIN)/python -m keeper.devnet.prepare
+
+check: $(VENV)/.installed ## lint, format, types, arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup ## the quick tier
+	$(BIN)/pytest -m "not slow" -n $(WORKERS)
+
+test-slow: setup ## the slow tier: compilers, long walks, kill loops
+	$(BIN)/pytest -m slow
+
+demo: setup ## real liquidations on a local chain, in about a minute
+	$(BIN)/keeper demo
+
+bench: setup ## the benchmarks, as ratios within one run
+	$(BIN)/keeper bench
+
+wheel: $(VENV)/.installed ## dist/keeper-*.whl
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: ## compile requirements*.txt from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml $(LOCK) --extra dev --extra reports -o requirements-dev.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+clean: ## everything that was made here, state and downloads included
+	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("keeper needs Python 3.11 or later: make PYTHON=python3.11" * (sys.version_info < (3, 11)))'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.hashed: requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.installed: pyproject.toml keeper/__init__.py $(VENV)/.hashed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
