@@ -1,0 +1,143 @@
+"""What is offered for inclusion, and how that is learned.
+
+Laws
+- *Value* is what is left after burnt gas: the bid comes out of it, and ``min_profit`` of it stays ours. A bid below
+  the floor is no bid: then the answer is ``None``, never a smaller profit than the minimum.
+- The bid is a share of *measured* profit, in whole basis points: if less is earned on chain, less is paid.
+- Shares are learned per (protocol, asset, channel), by pure functions, within bounds, in a table of bounded size.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import NamedTuple
+
+from keeper.core.units import BPS, Address, Bps, Wei, mul_div_down, mul_div_up
+
+
+def share(value: int, beta: Bps) -> Wei:
+    """A fixed share of the value."""
+    return Wei(mul_div_down(value, beta, BPS))
+
+
+def first_price(value: int, bidders: int) -> Wei:
+    """Best sealed first-price bid against so many bidders, ourselves included, whose values are spread evenly."""
+    return Wei(mul_div_down(value, bidders - 1, bidders))
+
+
+def deterrence(value: int, gamma: Bps) -> Wei:
+    """The share below which a builder would rather take the opportunity itself."""
+    return Wei(mul_div_up(value, gamma, BPS))
+
+
+def expected(value: int, bid: int, wins: int, tries: int, miss: int = 0) -> Wei:
+    """Expected profit of a bid that wins ``wins`` of ``tries`` times, when a miss costs ``miss``. Rounded down."""
+    return Wei((wins * (value - bid) - (tries - wins) * miss) // tries)
+
+
+@dataclass(frozen=True, slots=True)
+class BidPolicy:
+    """How the value is split with the block's builder."""
+
+    floor: Wei = Wei(0)  # least bid that is worth a builder's while
+    min_profit: Wei = Wei(0)
+    gamma: Bps = Bps(0)  # deterrence; 0: none
+    bidders: int = 0  # expected in a first-price auction, ourselves included; 0: the learned share decides
+    tip: Wei = Wei(1)  # priority fee per gas; some channels never share a transaction without one
+
+    def offer(self, value: int, beta: Bps, min_profit: int | None = None) -> Wei | None:
+        """The bid: the rule's wish, within floor and ceiling; ``None`` when they leave no room."""
+        wish = share(value, beta) if self.bidders == 0 else first_price(value, self.bidders)
+        wish = max(wish, deterrence(value, self.gamma))
+        ceiling = value - (self.min_profit if min_profit is None else min_profit)
+        return Wei(min(max(wish, self.floor), ceiling)) if self.floor <= ceiling else None
+
+
+def in_bps(bid: int, profit: int, floor: int, ceiling: int) -> Bps | None:
+    """The bid in whole basis points of measured profit, such that what is paid stays within floor and ceiling."""
+    if profit <= 0:
+        return None
+    bps = mul_div_down(bid, BPS, profit)
+    if mul_div_down(profit, bps, BPS) < floor:
+        bps += 1
+    return Bps(bps) if bps <= BPS and mul_div_down(profit, bps, BPS) <= ceiling else None
+
+
+def per_gas(bid: int, gas: int) -> Wei:
+    """The bid as a priority fee."""
+    return Wei(bid // gas)
+
+
+# --- learning ---------------------------------------------------------------------------------------------------
+
+
+class Ended(Enum):
+    """How an auction ended for us, as far as it teaches anything about the share."""
+
+    WON = "won"
+    OUTBID = "outbid"
+    MISSED = "missed"  # nobody took it, or the channel failed: says nothing about the share
+
+
+class Key(NamedTuple):
+    """Where a share applies."""
+
+    protocol: str
+    asset: Address  # the collateral sold
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class BidBook:
+    """The learned shares."""
+
+    betas: Mapping[Key, Bps] = field(default_factory=dict)
+    start: Bps = Bps(5000)
+    starts: Mapping[Address, Bps] = field(default_factory=dict)  # contested assets start higher
+    low: Bps = Bps(1000)
+    high: Bps = Bps(9500)
+    lead: Bps = Bps(100)  # how far to go above a rival's observed share
+    up: Bps = Bps(2500)  # of the way to ``high`` after a loss to an unseen bid
+    down: Bps = Bps(200)  # of the way to ``low`` after a win
+    size: int = 4096
+
+    def beta(self, key: Key) -> Bps:
+        """The share to offer."""
+        return self.betas.get(key, self._clamp(self.starts.get(key.asset, self.start)))
+
+    def learn(self, key: Key, ended: Ended, rival: Bps | None = None) -> "BidBook":
+        """The book after one outcome; ``rival`` is the winner's share of what the opportunity was worth to us."""
+        if ended is Ended.MISSED:
+            return self
+        before = self.beta(key)
+        if ended is Ended.WON:
+            after = before - mul_div_up(before - self.low, self.down, BPS)
+        elif rival is None:
+            after = before + mul_div_up(self.high - before, self.up, BPS)
+        else:
+            after = max(before, rival + self.lead)
+        kept = {known: beta for known, beta in self.betas.items() if known != key}
+        kept[key] = self._clamp(after)
+        while len(kept) > self.size:
+            del kept[next(iter(kept))]
+        return replace(self, betas=kept)
+
+    def _clamp(self, beta: int) -> Bps:
+        return Bps(min(max(beta, self.low), self.high))
+
+
+class Tried(NamedTuple):
+    """What a share has brought so far."""
+
+    share: Bps
+    wins: int
+    tries: int
+
+
+def best_share(value: int, curve: Sequence[Tried], miss: int = 0) -> tuple[Bps, Wei]:
+    """The tried share with the highest expected profit, and that profit; the lower share among equals."""
+    ranked = [(expected(value, share(value, t.share), t.wins, t.tries, miss), -t.share) for t in curve if t.tries > 0]
+    if not ranked:
+        return Bps(0), Wei(0)
+    profit, minus_share = max(ranked)
+    return Bps(-minus_share), profit
