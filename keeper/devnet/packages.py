@@ -1,0 +1,131 @@
+"""npm packages with the contracts of the local world: pinned, checksummed, without a dependency tree.
+
+Law: a package is used only when the sha512 of its tarball is the one on this page. ``npm pack`` downloads one tarball
+and runs no script of it; what a package depends on is listed here itself or is not had.
+"""
+
+import base64
+import hashlib
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from keeper.devnet.cache import build_once, cache_dir
+from keeper.errors import DevnetError
+
+_TIMEOUT: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One version of one npm package and the ``integrity`` that npm gives for it."""
+
+    name: str
+    version: str
+    integrity: str
+
+    @property
+    def spec(self) -> str:
+        """What ``npm pack`` is asked for."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def directory(self) -> str:
+        """Name in the cache. Holds part of the checksum, so that a changed pin never meets an old tree."""
+        tag = hashlib.sha256(self.integrity.encode()).hexdigest()[:12]
+        return f"{self.name.removeprefix('@').replace('/', '+')}@{self.version}-{tag}"
+
+
+ANVIL_LINUX_AMD64: Final = Package(
+    "@foundry-rs/anvil-linux-amd64",
+    "1.7.1",
+    "sha512-+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg==",
+)
+AAVE_V302: Final = Package(
+    "@aave/core-v3",
+    "1.19.3",
+    "sha512-Xr7+VcoU5b4mPwM4IUCnskw3lciwrnL4Xloyad8GOddYeixnri2lZYobNmErm1LwE50vqjI0O+9QGNKY2TDkeQ==",
+)
+UNISWAP_V3_CORE: Final = Package(
+    "@uniswap/v3-core",
+    "1.0.1",
+    "sha512-7pVk4hEm00j9tc71Y9+ssYpO6ytkeI0y7WE9P6UcmNzhxPePwyAxImuhVsTqWK9YFvzgtvzJHi64pBl4jUzKMQ==",
+)
+UNISWAP_V3_PERIPHERY: Final = Package(
+    "@uniswap/v3-periphery",
+    "1.4.4",
+    "sha512-S4+m+wh8HbWSO3DKk4LwUCPZJTpCugIsHrWR86m/OrUyvSqGDTXKFfc2sMuGXCZrD1ZqO3rhQsKgdWg3Hbb2Kw==",
+)
+UNISWAP_ROUTER_02: Final = Package(
+    "@uniswap/swap-router-contracts",
+    "1.3.1",
+    "sha512-mh/YNbwKb7Mut96VuEtL+Z5bRe0xVIbjjiryn+iMMrK2sFKhR4duk/86mEz0UO5gSx4pQIw9G5276P5heY/7Rg==",
+)
+UNISWAP_V2_CORE: Final = Package(
+    "@uniswap/v2-core",
+    "1.0.1",
+    "sha512-MtybtkUPSyysqLY2U210NBDeCHX+ltHt3oADGdjqoThZaFRDKwM6k1Nb3F0A3hk5hwuQvytFWhrWHOEq6nVJ8Q==",
+)
+UNISWAP_V2_PERIPHERY: Final = Package(
+    "@uniswap/v2-periphery",
+    "1.1.0-beta.0",
+    "sha512-6dkwAMKza8nzqYiXEr2D86dgW3TTavUvCR0w2Tu33bAbM8Ah43LKAzH7oKKPRT5VJQaMi1jtkGs1E8JPor1n5g==",
+)
+CHAINLINK: Final = Package(
+    "@chainlink/contracts",
+    "0.1.7",
+    "sha512-txVkGrwFYnyLUC/I5hTe7yZK7fjmB6YFULfBHqryRuREUmGd4bdpXfrcUUsZycmWibanp69QVyQBpsDrPhWsjw==",
+)
+
+
+def package_dir(package: Package) -> Path:
+    """The unpacked, verified package; downloaded on first use."""
+
+    def build(scratch: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=scratch.parent, prefix=".npm.") as downloads:
+            tarball = _download(package, Path(downloads))
+            verify(package, tarball)
+            unpack(tarball, scratch)
+
+    return build_once(cache_dir() / "packages" / package.directory, build)
+
+
+def verify(package: Package, tarball: Path) -> None:
+    """Refuses a tarball whose sha512 is not the pinned one."""
+    found = "sha512-" + base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
+    if found != package.integrity:
+        msg = (
+            f"npm package {package.spec} is not the pinned one: expected {package.integrity}, got {found}; "
+            f"nothing was unpacked; ask whoever serves your npm packages why"
+        )
+        raise DevnetError(msg)
+
+
+def unpack(tarball: Path, target: Path) -> None:
+    """The tarball's tree without its leading folder."""
+    with tarfile.open(tarball) as archive:
+        for member in archive:
+            _, _, member.name = member.name.partition("/")
+            if member.name:
+                archive.extract(member, target, filter="data")
+
+
+def _download(package: Package, target: Path) -> Path:
+    command = ["npm", "pack", "--ignore-scripts", "--silent", package.spec, "--pack-destination", str(target)]
+    try:
+        done = subprocess.run(command, cwd=target, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    except FileNotFoundError as error:
+        msg = f"npm is needed to fetch {package.spec} for the local chain and is not on PATH; install Node.js 20"
+        raise DevnetError(msg) from error
+    except subprocess.TimeoutExpired as error:
+        msg = f"npm pack {package.spec} gave no answer for {_TIMEOUT:.0f} s; check the network and try again"
+        raise DevnetError(msg) from error
+    tarballs = list(target.glob("*.tgz"))
+    if done.returncode != 0 or len(tarballs) != 1:
+        said = (done.stderr or done.stdout).strip()[-400:]
+        msg = f"npm pack {package.spec} failed (exit {done.returncode}): {said or 'it said nothing'}"
+        raise DevnetError(msg)
+    return tarballs[0]

@@ -1,0 +1,85 @@
+"""Fixtures of the local world. Every node started here is ended here, by its pid."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+import pytest
+
+from keeper.devnet.anvil import Anvil, AnvilOptions
+from keeper.devnet.build import make_world as new_world
+from keeper.devnet.world import World
+
+SEED: Final = int(os.environ.get("KEEPER_TEST_SEED", "20260101"))
+MakeAnvil: TypeAlias = Callable[..., Anvil]
+MakeWorld: TypeAlias = Callable[..., World]
+
+
+def pytest_report_header() -> str:
+    return f"seed: {SEED} (set KEEPER_TEST_SEED for another)"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs Aave compiled from source belongs to the slow tier."""
+    for item in items:
+        if "world_36" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """The seed of all randomness in tests."""
+    return SEED
+
+
+@pytest.fixture
+def make_anvil() -> Iterator[MakeAnvil]:
+    """``make_anvil(block_time=1, …)``: a bare node with the given ``AnvilOptions``."""
+    nodes: list[Anvil] = []
+
+    def make(**options: object) -> Anvil:
+        nodes.append(Anvil(AnvilOptions(**options)))  # type: ignore[arg-type]
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.stop()
+
+
+@pytest.fixture
+def make_world() -> Iterator[MakeWorld]:
+    """``make_world("3.0.2", no_mining=True, …)``: a world on a node with the given ``AnvilOptions``."""
+    worlds: list[World] = []
+
+    def make(version: str = "3.0.2", **options: object) -> World:
+        worlds.append(new_world(version, AnvilOptions(**options)))  # type: ignore[arg-type]
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.stop()
+
+
+@pytest.fixture
+def anvil(make_anvil: MakeAnvil) -> Anvil:
+    """A bare node."""
+    return make_anvil()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """Aave 3.0.2, Uniswap and feeds on a node of its own."""
+    return make_world("3.0.2")
+
+
+@pytest.fixture
+def world_36(make_world: MakeWorld) -> World:
+    """Aave 3.6; a test that asks for it is slow."""
+    return make_world("3.6")
+
+
+@pytest.fixture(params=["3.0.2", pytest.param("3.6", marks=pytest.mark.slow)])
+def any_world(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
+    """Each version in turn; the slow tier has all of them."""
+    return make_world(request.param)
