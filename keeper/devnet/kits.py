@@ -6,7 +6,7 @@ Law: what differs between versions is behind ``AaveKit``; the world and its help
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from keeper.devnet import aave_v302
+from keeper.devnet import aave_v36, aave_v302
 from keeper.devnet.contract import Artifact, Contract, Deployer
 from keeper.devnet.layout import AaveLayout, EMode, Feed, Reserve, RiskSpec, Token
 from keeper.errors import DevnetError
@@ -30,7 +30,7 @@ class AaveKit(Protocol):
     def add_emode(self, deployer: Deployer, aave: AaveLayout, emode: EMode, tokens: Mapping[str, Token]) -> None: ...
 
 
-KITS: Final[Mapping[str, AaveKit]] = {"3.0.2": aave_v302}
+KITS: Final[Mapping[str, AaveKit]] = {"3.0.2": aave_v302, "3.6": aave_v36}
 
 
 def kit(version: str) -> AaveKit:

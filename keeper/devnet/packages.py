@@ -79,6 +79,31 @@ CHAINLINK: Final = Package(
     "0.1.7",
     "sha512-txVkGrwFYnyLUC/I5hTe7yZK7fjmB6YFULfBHqryRuREUmGd4bdpXfrcUUsZycmWibanp69QVyQBpsDrPhWsjw==",
 )
+AAVE_V36: Final = Package(
+    "@aave-dao/aave-v3-origin",
+    "3.6.0",
+    "sha512-TwK/TpTZGArN0G3AE+0NoafsaXc7BiXdZhYuxcD+8A5OjIGolp0cqu5FZcTDLo/pbavJvMU5v0php/LEJiJ/cQ==",
+)
+OPENZEPPELIN: Final = Package(
+    "@openzeppelin/contracts",
+    "5.7.0",
+    "sha512-IL2AZpI+7THMzt1u6Cxmc1zLwVnudtUGvrqXQ/HnbLKfQ/8dIWMMQPDwPIjRQzNrlAo4cxZaCGRB/XvwPo9ILA==",
+)
+OPENZEPPELIN_UPGRADEABLE: Final = Package(
+    "@openzeppelin/contracts-upgradeable",
+    "5.7.0",
+    "sha512-dHA/P3AFsnNXcv82Kge/v35kK0ByNe1EFv4vvOnl//lc8svwRcj5i/bdXd5mdMolD4rjSKy6EWOwc6+7h1gjaQ==",
+)
+BGD_UTILS: Final = Package(
+    "@bgd-labs/solidity-utils",
+    "1.1.2",
+    "sha512-GgKwrjgdfnd9yKiWX1LDWysbVIyw/HTvqewq+4I2FAJXJt7AdUgSOCSi/cJi4dymsQmE1u/zgXHSeFH5fI+XsA==",
+)
+SOLC_0837: Final = Package(
+    "solc",
+    "0.8.37",
+    "sha512-ieUYdPDRGNKMsZpCfi9tY64Q+ASoL8tyhLuvf9cFiqDs+6ijlx8Wn2CRi0N71AlCvRx0V092rlUYu3b3PuxWlA==",
+)
 
 
 def package_dir(package: Package) -> Path:

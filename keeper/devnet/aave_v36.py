@@ -1,0 +1,179 @@
+"""Aave v3.6, compiled from the sources of its own package and deployed as its deploy procedures do.
+
+Law: no contract here is ours. What differs from 3.0.2 for whoever configures it: one interest rate contract with
+parameters per reserve, no stable debt, e-modes made of bitmaps, custom errors.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+from eth_abi.abi import encode
+
+from keeper.core.units import ZERO_ADDRESS, Address
+from keeper.devnet.contract import Artifact, Contract, Deployer
+from keeper.devnet.layout import ADMIN, FEED_DECIMALS, TREASURY, AaveLayout, EMode, Feed, Reserve, RiskSpec, Token
+from keeper.devnet.packages import AAVE_V36, BGD_UTILS, OPENZEPPELIN, OPENZEPPELIN_UPGRADEABLE, SOLC_0837
+from keeper.devnet.solc import Project, compiled
+
+MIN_DECIMALS = 6
+MARKET_ID: Final = "keeper"
+FLASH_PREMIUM: Final = 5  # bps
+_LOGIC: Final = (
+    "SupplyLogic",
+    "BorrowLogic",
+    "LiquidationLogic",
+    "ConfiguratorLogic",
+    "PoolLogic",
+    "FlashLoanLogic",  # itself linked to BorrowLogic, so last
+)
+_NAMES: Final = {
+    "Pool": "PoolInstance",
+    "PoolConfigurator": "PoolConfiguratorInstance",
+    "AToken": "ATokenInstance",
+    "VariableDebtToken": "VariableDebtTokenInstance",
+}
+_PROJECT: Final = Project(
+    name="aave-3.6",
+    compiler=SOLC_0837,
+    roots=(
+        ("aave/", AAVE_V36, "src/contracts/"),
+        ("openzeppelin-contracts-upgradeable/contracts/", OPENZEPPELIN_UPGRADEABLE, ""),
+        ("@openzeppelin/contracts/", OPENZEPPELIN, ""),
+        ("openzeppelin-contracts/contracts/", OPENZEPPELIN, ""),
+        ("solidity-utils/", BGD_UTILS, "src/"),
+    ),
+    entries=(
+        "aave/instances/PoolInstance.sol",
+        "aave/instances/PoolConfiguratorInstance.sol",
+        "aave/instances/ATokenInstance.sol",
+        "aave/instances/VariableDebtTokenInstance.sol",
+        "aave/protocol/configuration/PoolAddressesProvider.sol",
+        "aave/protocol/configuration/ACLManager.sol",
+        "aave/misc/AaveOracle.sol",
+        "aave/misc/PriceOracleSentinel.sol",
+        "aave/misc/DefaultReserveInterestRateStrategyV2.sol",
+        "aave/helpers/AaveProtocolDataProvider.sol",
+        "aave/helpers/LiquidationDataProvider.sol",
+        "aave/mocks/oracle/SequencerOracle.sol",
+    ),
+    runs=200,
+    evm_version="cancun",
+)
+# basis points: optimal usage, base, slopes 1 and 2
+_CURVES: Final = {"volatile": (8000, 100, 400, 8000), "stable": (9000, 0, 400, 6000)}
+
+
+def contract_artifact(name: str) -> Artifact:
+    """A contract of the package by its name, which is the same as in 3.0.2."""
+    _learn_errors()
+    return compiled(_PROJECT, _NAMES.get(name, name))
+
+
+@cache
+def _learn_errors() -> None:
+    """The pool's custom errors are declared in its libraries; reading their ABIs lets reverts be told in words."""
+    for library in _LOGIC:
+        compiled(_PROJECT, library)
+
+
+def deploy_aave(deployer: Deployer, tokens: Mapping[str, Token], feeds: Mapping[str, Feed]) -> AaveLayout:
+    """The market without reserves."""
+    provider = deployer.create(contract_artifact("PoolAddressesProvider"), MARKET_ID, ADMIN)
+    acl = _deploy_access(deployer, provider)
+    libraries: dict[str, Address] = {}
+    for name in _LOGIC:
+        libraries[name] = deployer.create(contract_artifact(name), libraries=libraries).address
+    curve = deployer.create(contract_artifact("DefaultReserveInterestRateStrategyV2"), provider.address)
+    pool = deployer.create(contract_artifact("Pool"), provider.address, curve.address, libraries=libraries)
+    configurator = deployer.create(contract_artifact("PoolConfigurator"), libraries=libraries)
+    deployer.call(provider, "setPoolImpl", pool.address)
+    deployer.call(provider, "setPoolConfiguratorImpl", configurator.address)
+    oracle = _deploy_oracle(deployer, provider, tokens, feeds)
+    data_provider = deployer.create(contract_artifact("AaveProtocolDataProvider"), provider.address)
+    deployer.call(provider, "setPoolDataProvider", data_provider.address)
+    deployer.flush()
+    pool = deployer.at(provider.call("getPool"), pool.abi)
+    configurator = deployer.at(provider.call("getPoolConfigurator"), configurator.abi)
+    deployer.call(configurator, "updateFlashloanPremium", FLASH_PREMIUM)
+    no_rewards = ZERO_ADDRESS
+    a_token = deployer.create(contract_artifact("AToken"), pool.address, no_rewards, TREASURY)
+    v_token = deployer.create(contract_artifact("VariableDebtToken"), pool.address, no_rewards)
+    liquidation_data = deployer.create(contract_artifact("LiquidationDataProvider"), pool.address, provider.address)
+    deployer.flush()
+    return AaveLayout(
+        provider=provider.address,
+        pool=pool.address,
+        configurator=configurator.address,
+        oracle=oracle.address,
+        acl=acl.address,
+        data_provider=data_provider.address,
+        a_token_impl=a_token.address,
+        v_token_impl=v_token.address,
+        s_token_impl=None,
+        curves=dict.fromkeys(_CURVES, curve.address),
+        liquidation_data=liquidation_data.address,
+    )
+
+
+def _deploy_access(deployer: Deployer, provider: Contract) -> Contract:
+    deployer.call(provider, "setACLAdmin", ADMIN)
+    acl = deployer.create(contract_artifact("ACLManager"), provider.address)
+    deployer.call(provider, "setACLManager", acl.address)
+    deployer.call(acl, "addPoolAdmin", ADMIN)
+    deployer.call(acl, "addEmergencyAdmin", ADMIN)
+    return acl
+
+
+def _deploy_oracle(
+    deployer: Deployer, provider: Contract, tokens: Mapping[str, Token], feeds: Mapping[str, Feed]
+) -> Contract:
+    assets = [token.address for token in tokens.values()]
+    sources = [feeds[symbol].proxy for symbol in tokens]
+    unit = 10**FEED_DECIMALS
+    oracle = deployer.create(
+        contract_artifact("AaveOracle"), provider.address, assets, sources, ZERO_ADDRESS, ZERO_ADDRESS, unit
+    )
+    deployer.call(provider, "setPriceOracle", oracle.address)
+    return oracle
+
+
+def init_reserves(
+    deployer: Deployer, aave: AaveLayout, tokens: Mapping[str, Token], risk: Mapping[str, RiskSpec]
+) -> None:
+    """Queues the listing of ``tokens`` and their configuration. Their price sources are set already."""
+    configurator = deployer.at(aave.configurator, contract_artifact("PoolConfigurator").abi)
+    listings = [_listing(aave, token, risk[symbol]) for symbol, token in tokens.items()]
+    deployer.call(configurator, "initReserves", listings, gas=len(listings) * 3_000_000)
+    for symbol, token in tokens.items():
+        spec, asset = risk[symbol], token.address
+        deployer.call(configurator, "configureReserveAsCollateral", asset, spec.ltv, spec.threshold, spec.bonus)
+        deployer.call(configurator, "setReserveBorrowing", asset, True)
+        deployer.call(configurator, "setReserveFactor", asset, spec.reserve_factor)
+        deployer.call(configurator, "setReserveFlashLoaning", asset, True)
+        deployer.call(configurator, "setLiquidationProtocolFee", asset, spec.liquidation_fee)
+
+
+def _listing(aave: AaveLayout, token: Token, spec: RiskSpec) -> tuple[object, ...]:
+    curve = _CURVES["volatile" if spec.volatile else "stable"]
+    rates = encode(("uint16", "uint32", "uint32", "uint32"), curve)
+    name, no_params = token.symbol, b""
+    names = (f"a{name}", f"a{name}", f"v{name}", f"v{name}")
+    return (aave.a_token_impl, aave.v_token_impl, token.address, *names, no_params, rates)
+
+
+def read_reserve(pool: Contract, token: Token) -> Reserve:
+    """Where a listed asset's tokens are."""
+    data = pool.call("getReserveData", token.address)
+    reserve_id, a_token, _no_stable_debt, v_token = data[7:11]
+    return Reserve(token.symbol, token.address, token.decimals, reserve_id, a_token, v_token)
+
+
+def add_emode(deployer: Deployer, aave: AaveLayout, emode: EMode, tokens: Mapping[str, Token]) -> None:
+    """Queues an e-mode category and puts its members into it, as collateral and as what can be borrowed."""
+    configurator = deployer.at(aave.configurator, contract_artifact("PoolConfigurator").abi)
+    deployer.call(configurator, "setEModeCategory", emode.id, emode.ltv, emode.threshold, emode.bonus, emode.label)
+    for symbol in emode.members:
+        asset = tokens[symbol].address
+        deployer.call(configurator, "setAssetCollateralInEMode", asset, emode.id, True)
+        deployer.call(configurator, "setAssetBorrowableInEMode", asset, emode.id, True)
