@@ -47,7 +47,9 @@ class _Library(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = min(LEVELS.values(), key=lambda known: abs(known - record.levelno))
-        get_logger().log(level, "library.message", library=record.name, message=record.getMessage())
+        get_logger().log(
+            level, "library.message", library=record.name, message=record.getMessage(), exc_info=record.exc_info
+        )
 
 
 def configure(level: str = "info", *, stream: TextIO | None = None, human: bool | None = None) -> Sink:

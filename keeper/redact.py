@@ -39,6 +39,11 @@ def url_secrets(url: str) -> tuple[str, ...]:
     return tuple(text for text, secret in _url_parts(match) if secret) if match else ()
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether whatever stands under this name is a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def redact(value: object, name: str = "") -> object:
     """The value as it may be logged under that name. Takes what ``output.decimal`` gives."""
     match value:
@@ -49,7 +54,7 @@ def redact(value: object, name: str = "") -> object:
         case None | bool() | float():
             return value
         case _:
-            return MASK if _SECRET_NAME.search(name) else redact_text(str(value))
+            return MASK if is_secret_name(name) else redact_text(str(value))
 
 
 def redact_text(text: str) -> str:
