@@ -6,7 +6,7 @@ A foreign exception is mapped once, where it enters, and never leaks further:
 | raised by                 | on                                                       | as                     |
 |---------------------------|----------------------------------------------------------|------------------------|
 | ``settings``              | a missing, unknown or malformed key; a secret in TOML    | ``ConfigError``        |
-| ``chain``                 | timeouts, HTTP failures, JSON-RPC error objects          | ``RpcError``           |
+| ``chain``                 | timeouts, HTTP failures, JSON-RPC error objects          | ``RpcError`` and below |
 | ``chain``                 | every endpoint set aside                                 | ``EndpointsUnavailable`` |
 | ``chain``, ``indexer``    | a chain id or a genesis that is not the configured one   | ``WrongChain``         |
 | ``protocols``, ``venues`` | bytes that do not have the promised shape                | ``DecodeError``        |
@@ -81,6 +81,27 @@ class RpcError(KeeperError):
         self.code = code
         self.transient = transient
         self.data = data  # revert data, when the node gave any
+
+
+class Reverted(RpcError):
+    """The call ran and the EVM undid it. True at that block wherever it is asked: never retried."""
+
+
+class BlockUnknown(RpcError):
+    """The endpoint does not have that block (yet, or any more), or not its state."""
+
+
+class RpcTimeout(RpcError):
+    """No answer within the deadline. A write that timed out may have been accepted."""
+
+
+class TooMuch(RpcError):
+    """The question is too large for this endpoint: ask for less. ``blocks`` is a width it named as acceptable."""
+
+    def __init__(self, message: str, *, code: int | None = None, blocks: int | None = None, cap: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.blocks = blocks
+        self.cap = cap  # a wider range is refused whatever it holds; else this one held too many logs
 
 
 class DecodeError(KeeperError):

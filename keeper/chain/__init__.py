@@ -1,1 +1,8 @@
 """CHAIN. Law: every byte to or from a node passes here; foreign errors are mapped once; only reads are retried."""
+
+from keeper.chain.endpoint import Endpoint, Limits
+from keeper.chain.health import Rules
+from keeper.chain.pool import Pool
+from keeper.chain.retry import Patience
+
+__all__ = ["Endpoint", "Limits", "Patience", "Pool", "Rules"]
