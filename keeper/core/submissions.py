@@ -118,6 +118,17 @@ class ChannelStatus:
     detail: str
 
 
+def refusal(capabilities: Capability, submission: Submission) -> str | None:
+    """Why a channel with these capabilities cannot carry this submission as it is meant, or None."""
+    if submission.trigger is not None and Capability.BACKRUN not in capabilities:
+        return "cannot follow another transaction"
+    if submission.trigger is not None and len(submission.raw_txs) > 1:
+        return "a backrun is one transaction"
+    if len(submission.raw_txs) > 1 and Capability.BUNDLE not in capabilities:
+        return "cannot keep several transactions together"
+    return None
+
+
 class Channel(Protocol):
     """A way into blocks. Foreign failures come back as an ``Ack``; nothing is raised."""
 

@@ -1,0 +1,1 @@
+"""Channels into blocks: one small module a dialect, one transport under all of them."""
