@@ -148,3 +148,9 @@ def _names_batches(error: RpcError) -> bool:
 def _about_batches(error: RpcError) -> bool:
     """Whether less at once could help: anything permanent that is said of the batch as a whole."""
     return isinstance(error, TooMuch) or not error.transient or _names_batches(error)
+
+
+def names(urls: Sequence[str]) -> list[str]:
+    """What endpoints are called in logs: host and port, numbered where they share it. Never the path: it is a key."""
+    hosts = [url.authority.rpartition("@")[2] for url in map(URL, urls)]
+    return [f"{host}#{i}" if hosts.count(host) > 1 else host for i, host in enumerate(hosts, 1)]

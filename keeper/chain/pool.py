@@ -11,10 +11,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from yarl import URL
-
 from keeper.chain import reads, verify
-from keeper.chain.endpoint import Call, Endpoint, Limits
+from keeper.chain.endpoint import Call, Endpoint, Limits, names
 from keeper.chain.health import Rules
 from keeper.chain.probe import Prober
 from keeper.chain.ranges import Piece
@@ -145,7 +143,7 @@ class Pool:
     async def logs_at(
         self, block: Hash, addresses: Collection[Address] | None, topics: Topics | None = None
     ) -> list[Log]:
-        """Logs of one block, by its hash. Raises ``BlockUnknown`` when it is not on the chain."""
+        """Logs of one block, by its hash. Raises ``BlockUnknown`` when no endpoint has it."""
         known = None if addresses is None else set(addresses)
         if known is not None and not known:
             return []
@@ -208,9 +206,3 @@ async def _some_logs(
     if tip is not None and end.number == tip.number and end.hash != tip.hash:
         raise BlockUnknown(f"{endpoint.name}: another block {tip.number}", transient=True)
     return done, logs
-
-
-def names(urls: Sequence[str]) -> list[str]:
-    """What endpoints are called in logs: host and port, numbered where they share it. Never the path: it is a key."""
-    hosts = [url.authority.rpartition("@")[2] for url in map(URL, urls)]
-    return [f"{host}#{i}" if hosts.count(host) > 1 else host for i, host in enumerate(hosts, 1)]

@@ -47,13 +47,16 @@ def _filter(addresses: Collection[Address] | None, topics: Topics | None) -> dic
 
 
 async def block(endpoint: Endpoint, at: int | str) -> Block | None:
-    """A block by number, hash or tag. None: this endpoint has no such block."""
+    """A block by number, hash or tag. None: this endpoint has no such block on its chain."""
     header = await endpoint.ask(HEADER, *header_call(at))
     if header is None:
         return None
     found = header.block
-    if found.number != at if isinstance(at, int) else at.startswith("0x") and found.hash != at:
-        raise RpcError(f"{endpoint.name}: block {found.number} was not asked for", transient=True)
+    if isinstance(at, int) and found.number != at:
+        raise RpcError(f"{endpoint.name}: block {found.number} for block {at}", transient=True)
+    if isinstance(at, str) and at.startswith("0x"):  # nodes keep blocks that a reorg has thrown out
+        canonical = await endpoint.ask(HEADER, *header_call(found.number))
+        return found if canonical is not None and canonical.hash == at == found.hash else None
     return found
 
 
