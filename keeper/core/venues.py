@@ -11,10 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from keeper.core.events import Log
+from keeper.core.events import Log, Read
 from keeper.core.plans import VenueKind
 from keeper.core.ports import Answers, Ask
-from keeper.core.units import Address, Amount
+from keeper.core.units import MAX_U256, Address, Amount
 
 Q96 = 1 << 96
 PIPS = 1_000_000  # fees are in hundredths of a bip
@@ -55,6 +55,11 @@ class Pool(Protocol):
     @property
     def fee(self) -> int:
         """Hundredths of a bip."""
+        ...
+
+    @property
+    def narrow(self) -> bool:
+        """The price is close to the end of what was loaded: it is time to load the pool anew."""
         ...
 
     def quote_exact_in(self, token_in: Address, amount: int) -> Quote | None:
@@ -110,9 +115,17 @@ class Venue(Protocol):
         """The pool after a log of its own; ``None`` when the log contradicts the state: it must be loaded anew."""
         ...
 
-    def near_edge(self, pool: Pool) -> bool:
-        """The price is close to the end of what was loaded: it is time to load it anew."""
-        ...
+
+def view(to: Address, selector: str, *arguments: Address | int) -> Read:
+    """A view call with static arguments."""
+    words = (argument & MAX_U256 if isinstance(argument, int) else int(argument, 16) for argument in arguments)
+    return Read(to, selector + "".join(f"{value:064x}" for value in words))
+
+
+def answered(answers: Answers, read: Read, words: int = 1) -> str | None:
+    """The answer, when it has at least so many words: a shorter one is a contract without that function."""
+    data: str | None = answers[read]
+    return data if data is not None and len(data) >= 2 + 64 * words else None
 
 
 def sorted_pair(a: Address, b: Address) -> tuple[Address, Address]:
