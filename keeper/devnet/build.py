@@ -1,7 +1,6 @@
 """Builds a world once, dumps it, and loads the dump in a fraction of a second ever after.
 
-Law: a dump is named after everything it was built from (packages, this folder's source, the version), so it can never
-be stale; building twice gives the same addresses, because they hang on accounts and nonces only.
+Law: a dump is named after all that it was built from (pins of packages, code that deploys them), so it is never stale; building twice gives the same addresses, because they hang on accounts and nonces only.
 """
 
 import gzip
@@ -27,6 +26,16 @@ from keeper.devnet.tokens import EMODES, RISK, TOKENS, deploy_tokens, erc20
 from keeper.devnet.uniswap import deploy_uniswap
 from keeper.devnet.world import World
 
+_INGREDIENTS: Final = (
+    "aave_v302.py",
+    "aave_v36.py",
+    "build.py",
+    "feeds.py",
+    "layout.py",
+    "packages.py",
+    "tokens.py",
+    "uniswap.py",
+)
 GENESIS: Final = 1_767_225_600  # 2026-01-01T00:00:00Z
 _LENT: Final = 40_000_000 * USD  # value of each reserve's first supply
 _STOCK: Final = 1_000_000_000 * USD  # value of each token in the lender's hands
@@ -63,9 +72,8 @@ def dump_state(rpc: Rpc) -> bytes:
 def fingerprint() -> str:
     """Of everything a world is built from."""
     digest = hashlib.sha256()
-    folder = Path(__file__).parent
-    for source in sorted([*folder.glob("*.py"), *folder.glob("contracts/*")]):
-        digest.update(source.name.encode() + source.read_bytes())
+    for source in _INGREDIENTS:
+        digest.update((Path(__file__).parent / source).read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -93,7 +101,7 @@ def build_world(rpc: Rpc, version: str) -> Layout:
         feeds=feeds,
         aave=aave,
         reserves={symbol: aave_kit.read_reserve(pool, token) for symbol, token in tokens.items()},
-        uniswap=deploy_uniswap(deployer, tokens, specs),
+        uniswap=deploy_uniswap(deployer, tokens, {symbol: spec.price for symbol, spec in specs.items()}),
     )
 
 

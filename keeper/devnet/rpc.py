@@ -124,8 +124,9 @@ class Rpc:
             self.rpc("evm_mine")
         return self._checked(tx, receipt or self.wait(tx_hash))
 
-    def send_all(self, txs: Sequence[Tx]) -> list[Receipt]:
+    def send_all(self, txs: Iterable[Tx]) -> list[Receipt]:
         """Sends many in as few blocks as they fit in, in order for each sender, and returns their receipts."""
+        txs = list(txs)
         automine = self.rpc("anvil_getAutomine")
         if automine:
             self.rpc("evm_setAutomine", False)

@@ -6,6 +6,8 @@ Law: nothing here moves the market; it only finds contracts, gives out tokens an
 from functools import cached_property
 from typing import Final
 
+import msgspec
+
 from keeper.core.units import Address
 from keeper.devnet import feeds, uniswap
 from keeper.devnet.anvil import Anvil
@@ -24,6 +26,10 @@ class Stage:
     def __init__(self, anvil: Anvil, layout: Layout) -> None:
         self.anvil = anvil
         self.layout = layout
+
+    def learn(self, **news: object) -> None:
+        """Changes fields of the layout."""
+        self.layout = msgspec.structs.replace(self.layout, **news)
 
     @property
     def rpc(self) -> Rpc:

@@ -11,7 +11,7 @@ from typing import Final
 
 from keeper.core.units import MAX_U256, ZERO_ADDRESS, Address
 from keeper.devnet.contract import Artifact, Contract, Deployer, artifact
-from keeper.devnet.layout import LENDER, Token, TokenSpec, UniswapLayout
+from keeper.devnet.layout import LENDER, Token, UniswapLayout
 from keeper.devnet.packages import (
     UNISWAP_ROUTER_02,
     UNISWAP_V2_CORE,
@@ -85,7 +85,7 @@ class Sides:
         return floor(log(self.amount1 / self.amount0) / log(1.0001))
 
 
-def deploy_uniswap(deployer: Deployer, tokens: Mapping[str, Token], specs: Mapping[str, TokenSpec]) -> UniswapLayout:
+def deploy_uniswap(deployer: Deployer, tokens: Mapping[str, Token], prices: Mapping[str, int]) -> UniswapLayout:
     """Everything, with liquidity given by ``LENDER``, who holds the tokens."""
     weth = tokens["WETH"].address
     v3 = deployer.create(contract_artifact("UniswapV3Factory"))
@@ -106,9 +106,9 @@ def deploy_uniswap(deployer: Deployer, tokens: Mapping[str, Token], specs: Mappi
             lender.call(deployer.at(token.address, erc20()), "approve", spender, MAX_U256)
     pools = [pool for pool in POOLS if pool[0] in tokens and pool[1] in tokens]
     for one, other, fee in pools:
-        _open_pool(lender, manager, _sides(tokens, specs, one, other), fee)
+        open_pool(lender, manager, sides_of(tokens, prices, one, other), fee)
     for one, other in PAIRS:
-        sides = _sides(tokens, specs, one, other)
+        sides = sides_of(tokens, prices, one, other)
         amounts = (sides.amount0, sides.amount1)
         lender.call(v2_router, "addLiquidity", sides.token0, sides.token1, *amounts, *amounts, LENDER, _DEADLINE)
     lender.flush()
@@ -127,13 +127,15 @@ def deploy_uniswap(deployer: Deployer, tokens: Mapping[str, Token], specs: Mappi
     )
 
 
-def _sides(tokens: Mapping[str, Token], specs: Mapping[str, TokenSpec], *symbols: str) -> Sides:
+def sides_of(tokens: Mapping[str, Token], prices: Mapping[str, int], *symbols: str) -> Sides:
+    """A pair with as much of each token as goes into a pool's whole-range position."""
     first, second = sorted(symbols, key=lambda symbol: tokens[symbol].address)
-    amounts = (_DEPTH * tokens[symbol].unit // specs[symbol].price for symbol in (first, second))
+    amounts = (_DEPTH * tokens[symbol].unit // prices[symbol] for symbol in (first, second))
     return Sides(tokens[first].address, tokens[second].address, *amounts)
 
 
-def _open_pool(lender: Deployer, manager: Contract, sides: Sides, fee: int) -> None:
+def open_pool(lender: Deployer, manager: Contract, sides: Sides, fee: int) -> None:
+    """Queues a v3 pool with its two positions."""
     pair = (sides.token0, sides.token1, fee)
     lender.call(manager, "createAndInitializePoolIfNecessary", *pair, sides.sqrt_price_x96)
     spacing = _SPACING[fee]

@@ -1,16 +1,19 @@
 """A local world: one node with real protocols on it, and hands to move them.
 
-``World`` is what tests and the demo hold: what users do (``actions``) and what the owners do (``governance``) on the
-contracts of a ``stage``. Law: stop it, or use it in a ``with``; the node ends with it.
+``World`` is what tests and the demo hold: what users do (``actions``, ``crowd``), what the owners do (``governance``)
+and what traders do (``trading``) on the contracts of a ``stage``.
+Law: stop it, or use it in a ``with``; the node ends with it.
 """
 
 from types import TracebackType
 from typing import Self
 
-from keeper.devnet.actions import Actions
+from keeper.devnet.crowd import Crowd
+from keeper.devnet.governance import Governance
+from keeper.devnet.trading import Trading
 
 
-class World(Actions):
+class World(Crowd, Governance, Trading):
     """Everything in one hand."""
 
     def stop(self) -> None:
