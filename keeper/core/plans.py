@@ -5,13 +5,16 @@ Laws
   term that failed; nothing is dropped in silence.
 - A plan is executed exactly so, in one transaction:
   1. for each leg in order: obtain ``funding.amount`` of the debt asset; call the market with ``repay``; run ``swaps``
-     in order; give back ``funding.owed``. What is left over is in the debt asset, or, after a flash swap, in the
-     collateral asset;
+     in order; give back ``funding.owed``. What is left over is in the debt asset; after a flash swap, in the asset
+     its swaps end in, or without swaps in the collateral asset. A leg of several that fails is undone alone;
   2. run ``conversions`` in order: what the legs left over becomes the profit token;
   3. profit = growth of the executor's balance of the profit token. It must reach ``min_profit``; ``bid_bps`` of it
      then go to the block's fee recipient (only if the profit token is the wrapped native token, else ``bid_bps`` = 0).
 - A swap marked ``rest`` sells whatever of its first token the plan has obtained and not yet used; its ``amount_in`` is
   what that should be. The last swap of a leg and every conversion is such a one, so nothing is left behind.
+- A swap marked ``exact_out``, the last of its leg, buys in its last hop just what the leg still owes; ``amount_in`` is
+  what that should cost. What it does not sell is left over too: the profit of a leg whose collateral is the profit
+  token needs no second swap.
 """
 
 from dataclasses import dataclass
@@ -54,13 +57,14 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class SwapLeg:
-    """A share of the proceeds through a path of pools, exact input."""
+    """A share of the proceeds through a path of pools: exact input, unless ``exact_out``."""
 
     amount_in: Amount
     expected_out: Amount
     min_out: Amount
     hops: tuple[Hop, ...]
     rest: bool = False
+    exact_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Funding:
     amount: Amount  # obtained, in the debt asset
     owed: Amount  # given back: in the debt asset amount + fee; for a flash swap in the collateral asset its price
     fee: Amount  # in the debt asset (a flash swap's fee is inside its price: 0 here)
+    pool_fee: int = 0  # of a flash swap's pool, in hundredths of a bip
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,14 @@ class Action(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """A cheap sign that nobody was here first: the account's scaled debt, and the least it may be."""
+
+    token: Address  # answers ``scaledBalanceOf(account)``
+    floor: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
     """One liquidation inside a transaction: fund, call, sell, repay."""
 
@@ -125,6 +138,8 @@ class Leg:
     receive_wrapped: bool
     funding: Funding
     swaps: tuple[SwapLeg, ...]
+    witness: Witness | None = None  # without one, a rival who was first is noticed only by the market itself
+    gas_limit: int = 0  # the most a leg among several may burn; zero: all there is
 
 
 @dataclass(frozen=True, slots=True)
