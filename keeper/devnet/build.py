@@ -1,6 +1,7 @@
 """Builds a world once, dumps it, and loads the dump in a fraction of a second ever after.
 
-Law: a dump is named after all that it was built from (pins of packages, code that deploys them), so it is never stale; building twice gives the same addresses, because they hang on accounts and nonces only.
+Law: a dump is named after all that it was built from (pins of packages, code that deploys them), so it is never stale.
+Building twice gives the same addresses, because they hang on accounts and nonces only.
 """
 
 import gzip
@@ -46,26 +47,30 @@ DEFAULT_VERSION: Final = "3.0.2"
 
 def make_world(version: str = DEFAULT_VERSION, options: AnvilOptions | None = None) -> World:
     """A world of its own on a fresh node, to be stopped by the caller or held in a ``with``."""
-    folder = prepare_world(version)
-    layout = msgspec.json.decode((folder / _LAYOUT).read_bytes(), type=Layout)
-    return World(Anvil(replace(options or AnvilOptions(), load_state=folder / _STATE)), layout)
+    return load_world(prepare_world(version), options)
 
 
 def prepare_world(version: str = DEFAULT_VERSION) -> Path:
-    """The folder with the dump and the layout; built when it is not there."""
+    """The folder of a world in its first state; built when it is not there."""
 
     def build(scratch: Path) -> None:
         with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
-            layout = build_world(anvil.rpc, version)
-            (scratch / _STATE).write_bytes(dump_state(anvil.rpc))
-        (scratch / _LAYOUT).write_bytes(msgspec.json.encode(layout))
+            save_world(World(anvil, build_world(anvil.rpc, version)), scratch)
 
     return build_once(cache_dir() / "worlds" / f"{version}-{fingerprint()}", build)
 
 
-def dump_state(rpc: Rpc) -> bytes:
-    """The chain as ``--load-state`` reads it: accounts, blocks, transactions and logs; no historical state."""
-    return gzip.decompress(bytes.fromhex(rpc.rpc("anvil_dumpState")[2:]))
+def load_world(folder: Path, options: AnvilOptions | None = None) -> World:
+    """A saved world on a fresh node."""
+    layout = msgspec.json.decode((folder / _LAYOUT).read_bytes(), type=Layout)
+    return World(Anvil(replace(options or AnvilOptions(), load_state=folder / _STATE)), layout)
+
+
+def save_world(world: World, folder: Path) -> None:
+    """Accounts, blocks, transactions and logs, for ``load_world``. Historical state is not in it."""
+    state = bytes.fromhex(world.rpc.rpc("anvil_dumpState")[2:])
+    (folder / _STATE).write_bytes(gzip.decompress(state))
+    (folder / _LAYOUT).write_bytes(msgspec.json.encode(world.layout))
 
 
 @cache
