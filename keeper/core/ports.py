@@ -6,7 +6,7 @@ asks the chain. Where it needs to know something it *yields* asks and receives t
 
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
@@ -29,9 +29,20 @@ class LogsOf:
     topics: frozenset[str]
 
 
-Ask = Read | CodeOf | LogsOf
-Answers = Mapping[Ask, Any]  # Read → return data or None when it reverted; CodeOf → hex; LogsOf → list of Log
-Inquiry = Generator[Sequence[Ask], Answers, None]
+@dataclass(frozen=True, slots=True)
+class SlotOf:
+    """Ask for a storage word (as 0x-prefixed hex)."""
+
+    address: Address
+    slot: int
+
+
+Ask = Read | CodeOf | SlotOf | LogsOf
+Answers = Mapping[Ask, Any]  # Read → return data or None when it reverted; CodeOf, SlotOf → hex; LogsOf → list of Log
+Result = TypeVar("Result")
+Topics = Sequence[str | Sequence[str] | None]
+InquiryOf = Generator[Sequence[Ask], Answers, Result]
+Inquiry = InquiryOf[None]
 
 
 class Chain(Protocol):
@@ -39,26 +50,34 @@ class Chain(Protocol):
 
     async def head(self) -> Block: ...
 
-    async def block(self, which: int | Hash | str) -> Block | None:
+    async def finalized(self) -> Block | None:
+        """The last finalised block; ``None`` where the chain has no such notion."""
+        ...
+
+    async def block(self, at: int | str, /) -> Block | None:
         """A header by number, hash or tag; ``None`` when there is no such block on the canonical chain."""
         ...
 
     async def logs(
-        self, addresses: Collection[Address], first: int, last: int, topics: Collection[str] | None = None
+        self, addresses: Collection[Address], first: int, last: int, topics: Topics | None = None
     ) -> list[Log]:
-        """All logs of a range, in order, each once. ``topics`` are alternatives for the first topic."""
+        """All logs of a range, in order, each once."""
         ...
 
-    async def logs_at(self, block_hash: Hash, addresses: Collection[Address]) -> list[Log]:
+    async def logs_at(self, block: Hash, addresses: Collection[Address], /) -> list[Log]:
         """All logs of one block, in order, each once."""
         ...
 
-    async def call_many(self, reads: Sequence[Read], block: Block) -> list[str | None]:
+    async def call_many(self, asked: Sequence[Read], block: Block) -> list[str | None]:
         """Return data of each read at the block; ``None`` where the call reverted."""
         ...
 
     async def code(self, address: Address, block: Block) -> str:
         """Runtime bytecode at the block."""
+        ...
+
+    async def storage(self, address: Address, slot: int, block: Block) -> str:
+        """A storage word at the block."""
         ...
 
 
@@ -123,7 +142,7 @@ class Adapter(Protocol):
         """Every liquidation the contract would accept, or why a pair is blocked."""
         ...
 
-    def audit(self, book: Book, rows: Sequence[int]) -> Generator[Sequence[Ask], Answers, Mapping[int, Health]]:
+    def audit(self, book: Book, rows: Sequence[int]) -> InquiryOf[Mapping[int, Health | Quarantine]]:
         """The chain's own view of these accounts, for comparison."""
         ...
 

@@ -7,39 +7,23 @@ Laws
 """
 
 import time
-from dataclasses import dataclass
 from typing import Final
 
 from keeper.core.events import Block, Log
 from keeper.core.ports import Chain
 from keeper.indexer.inquire import inquire
 from keeper.indexer.market import Market
-from keeper.log import get_logger
+from keeper.indexer.progress import Report, Stretch
 from keeper.store.store import Store
 
 LOGS_A_STRETCH: Final = 20_000  # aimed at: a transaction of well under a second
 MAX_STRETCH: Final = 100_000
-log = get_logger()
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a backfill is and when it will be done."""
-
-    first: int
-    last: int
-    started: float
-
-    def eta(self, at: int) -> int:
-        """Seconds left at the speed so far."""
-        done, left = at - self.first + 1, self.last - at
-        return round((time.monotonic() - self.started) * left / max(done, 1))
-
-
-async def backfill(chain: Chain, store: Store, market: Market, upto: int, head: Block) -> None:
+async def backfill(chain: Chain, store: Store, market: Market, upto: int, head: Block, report: Report) -> None:
     """Bring a market's accounts to block ``upto``."""
     await _open(chain, store, market, head)
-    stretch, progress = 1_000, Progress(market.block + 1, upto, time.monotonic())
+    stretch, begin, started = 1_000, market.block + 1, time.monotonic()
     while market.block < upto:
         first = market.block + 1
         last = min(first + stretch - 1, upto)
@@ -48,15 +32,8 @@ async def backfill(chain: Chain, store: Store, market: Market, upto: int, head: 
         store.commit_bulk(market.id, last, market.book, market.book.take_changes())
         market.block = last
         stretch = _next_stretch(stretch, len(logs))
-        log.info(
-            "indexer.backfill_progress",
-            market=market.adapter.market,
-            block=last,
-            target=upto,
-            accounts=len(market.book),
-            logs=len(logs),
-            eta_seconds=progress.eta(last),
-        )
+        elapsed = time.monotonic() - started
+        report(Stretch(market.adapter.market, begin, last, upto, len(logs), len(market.book), elapsed))
 
 
 async def _open(chain: Chain, store: Store, market: Market, head: Block) -> None:

@@ -18,6 +18,7 @@ from keeper.core.units import Address, Wei
 from keeper.indexer.history import backfill, gather_logs
 from keeper.indexer.inquire import inquire
 from keeper.indexer.market import Market, fact_types
+from keeper.indexer.progress import LogReport, Report
 from keeper.log import get_logger
 from keeper.store.store import Entry, Store, Stored
 
@@ -39,10 +40,12 @@ class Indexer:
         markets: Sequence[tuple[Adapter, int]],
         *,
         checkpoint_every: int = 1024,
+        report: Report | None = None,
     ) -> None:
         self.chain = chain
         self.store = store
         self.checkpoint_every = checkpoint_every
+        self.report = report or LogReport()
         self.listeners: list[Listener] = []
         self.tip: Block | None = None
         self.reorgs = 0
@@ -62,7 +65,7 @@ class Indexer:
             try:
                 await self._approach(head)
                 for number in range(self._tail[0].number + 1, head.number + 1):
-                    await self._step(number)
+                    await self._step(number, head)
                 await self._survey()
             except BaseException as error:
                 self._abandon()
@@ -93,7 +96,7 @@ class Indexer:
             upto = self._tail[0].number
         for market in self.markets:
             market.surveyed = None
-            await backfill(self.chain, self.store, market, upto, head)
+            await backfill(self.chain, self.store, market, upto, head, self.report)
             market.block = upto
         anchor = await self.chain.block(upto)
         if anchor is None:
@@ -102,22 +105,23 @@ class Indexer:
         self._tail = self.store.tail()
         await self._checkpoint()
 
-    async def _step(self, number: int) -> None:
+    async def _step(self, number: int, head: Block) -> None:
         """One block, from its header to its transaction."""
         block = await self.chain.block(number)
         if block is None or block.parent != self._tail[0].hash:
             raise Reorganised
-        await self._apply(block)
+        await self._apply(block, head)
 
-    async def _apply(self, block: Block) -> None:
+    async def _apply(self, block: Block, head: Block) -> None:
+        """Fold one block in. Old blocks on the way to the first survey may have no state left: ask at the head."""
         sources = frozenset[Address]().union(*(market.adapter.sources(market.book) for market in self.markets))
         logs = await self.chain.logs_at(block.hash, sources)
         for market in self.markets:
-            mine = market.logs_of(logs)
+            mine, at = market.logs_of(logs), block if market.surveyed is not None else head
             known = market.adapter.sources(market.book)
-            await inquire(self.chain, market.adapter.prepare(market.book, mine), block, market.from_block)
+            await inquire(self.chain, market.adapter.prepare(market.book, mine), at, market.from_block)
             if market.adapter.sources(market.book) != known:
-                mine = await gather_logs(self.chain, market, block.number, block.number, block)
+                mine = await gather_logs(self.chain, market, block.number, block.number, at)
             market.adapter.apply(market.book, mine, block)
             if market.surveyed is not None:
                 await inquire(self.chain, market.adapter.refresh(market.book), block, market.from_block)
@@ -160,6 +164,14 @@ class Indexer:
         return self.tip
 
     # reorganisations -----------------------------------------------------------------------------------------------
+
+    def rewind(self, number: int) -> None:
+        """Go back to a past block as far as undo rows reach; if that is not enough, forget the books."""
+        while self._tail and self._tail[0].number > number and len(self._tail) > 1:
+            self._unwind_one()
+        if self._tail and self._tail[0].number > number:
+            self.store.forget([market.id for market in self.markets])
+            self._load()
 
     async def _unwind_to_ancestor(self, head: Block) -> None:
         """Undo blocks until the newest one is on the canonical chain."""

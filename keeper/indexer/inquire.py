@@ -4,16 +4,14 @@ Law: an inquiry gets real answers or an error, never a guess. All reads of one r
 """
 
 import asyncio
-from collections.abc import Generator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from keeper.core.events import Block, Read
-from keeper.core.ports import Answers, Ask, Chain, CodeOf, LogsOf
-
-Result = TypeVar("Result")
+from keeper.core.ports import Ask, Chain, CodeOf, InquiryOf, LogsOf, Result, SlotOf
 
 
-async def inquire(chain: Chain, inquiry: Generator[Sequence[Ask], Answers, Result], block: Block, first: int) -> Result:
+async def inquire(chain: Chain, inquiry: InquiryOf[Result], block: Block, first: int) -> Result:
     """Drive an inquiry to its end at a block. ``first`` is where the market's logs begin."""
     try:
         asks = next(inquiry)
@@ -36,7 +34,9 @@ async def _answer(chain: Chain, asks: Sequence[Ask], block: Block, first: int) -
     return answers
 
 
-async def _other(chain: Chain, ask: CodeOf | LogsOf, block: Block, first: int) -> object:
+async def _other(chain: Chain, ask: CodeOf | SlotOf | LogsOf, block: Block, first: int) -> object:
     if isinstance(ask, CodeOf):
         return await chain.code(ask.address, block)
-    return await chain.logs(ask.addresses, first, block.number, ask.topics)
+    if isinstance(ask, SlotOf):
+        return await chain.storage(ask.address, ask.slot, block)
+    return await chain.logs(ask.addresses, first, block.number, [sorted(ask.topics)])

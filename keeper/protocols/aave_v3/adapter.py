@@ -1,0 +1,170 @@
+"""Aave v3 behind the adapter port: the glue between events, facts, maths and the rest of the keeper.
+
+Law: this page decides nothing; it hands the book to the pages that do.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from keeper.core.book import Book
+from keeper.core.events import Block, Log, Read
+from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, LogsOf, Quarantine
+from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Timestamp, Wad
+from keeper.protocols.aave_v3 import calls, facts, survey
+from keeper.protocols.aave_v3.apply import BEFORE, Applier
+from keeper.protocols.aave_v3.calls import call
+from keeper.protocols.aave_v3.decode import decode
+from keeper.protocols.aave_v3.events import TokenUpgraded
+from keeper.protocols.aave_v3.topics import (
+    ATOKEN_UPGRADED,
+    STABLE_DEBT_TOKEN_UPGRADED,
+    VARIABLE_DEBT_TOKEN_UPGRADED,
+)
+from keeper.protocols.aave_v3.view import View, versions
+
+NAME: Final = "aave_v3"
+
+
+class AaveV3:
+    """One Aave v3 market, from the address of its addresses provider."""
+
+    def __init__(self, provider: Address) -> None:
+        self._provider = provider
+        self._applier = Applier()
+        self._view: View | None = None
+        self._sources: tuple[tuple[int, ...], frozenset[Address]] = ((), frozenset())
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def market(self) -> Address:
+        return self._provider
+
+    @property
+    def fact_types(self) -> Mapping[str, type]:
+        return facts.TYPES
+
+    # listening -----------------------------------------------------------------------------------------------------
+
+    def sources(self, book: Book) -> frozenset[Address]:
+        """Provider, pool, configurator, oracle, tokens and feeds."""
+        version = tuple(book.version(kind) for kind in ("market", "listing", "source"))
+        if version != self._sources[0]:
+            self._sources = version, frozenset(_sources(book, self._provider)) - {ZERO_ADDRESS}
+        return self._sources[1]
+
+    def open(self, book: Book) -> Inquiry:
+        """The contracts, and since when each token has been what it is now."""
+        yield from survey.parts(book, self._provider)
+        yield from survey.listings(book)
+        yield from survey.implementations(book)
+        ask = LogsOf(
+            frozenset({book.fact("market").configurator}),
+            frozenset({ATOKEN_UPGRADED, VARIABLE_DEBT_TOKEN_UPGRADED, STABLE_DEBT_TOKEN_UPGRADED}),
+        )
+        answers = yield [ask]
+        upgrades = [event for log in answers[ask] if isinstance(event := decode(log), TokenUpgraded)]
+        yield from survey.recognise(book, [event.implementation for event in upgrades])
+        for event in reversed(upgrades):
+            book.learn("impl", event.token, BEFORE + event.implementation)
+
+    def prepare(self, book: Book, logs: Sequence[Log]) -> Inquiry:
+        return survey.prepare(book, logs)
+
+    def apply(self, book: Book, logs: Sequence[Log], block: Block | None) -> None:
+        self._applier.apply(book, logs, block)
+
+    def survey(self, book: Book) -> Inquiry:
+        return survey.survey(book, self._provider)
+
+    def refresh(self, book: Book) -> Inquiry:
+        return survey.refresh(book, self._provider)
+
+    # meaning -------------------------------------------------------------------------------------------------------
+
+    def view(self, book: Book, at: Timestamp) -> View:
+        """The market at a block time; the last one is kept while nothing moved."""
+        view = self._view
+        if view is None or view.at != at or view.versions != versions(book):
+            view = self._view = View(book, at)
+        return view
+
+    def health(self, book: Book, row: int, at: Timestamp) -> Health | Quarantine:
+        return self.view(book, at).health(book, row)
+
+    def quarantined(self, book: Book) -> Sequence[Quarantine]:
+        view = self.view(book, Timestamp(0) if self._view is None else self._view.at)
+        tokens = [
+            Quarantine(token, "the token's implementation is not a known release")
+            for entry in book.facts("listing").values()
+            for token in (entry.collateral_token, entry.debt_token)
+            if book.fact("code", book.fact("impl", token) or "") == facts.UNKNOWN
+        ]
+        pool = [] if view.profile else [Quarantine("pool", "the pool's implementation is not a known release")]
+        return [*pool, *view.missing.values(), *tokens]
+
+    def describe(self, book: Book) -> Mapping[str, object]:
+        """What an operator should know of the market: release, reserves, and prices that have to be viewed."""
+        profile = self.view(book, Timestamp(0)).profile
+        viewed = sorted(asset for asset, source in book.facts("source").items() if source.feed == ZERO_ADDRESS)
+        return {
+            "version": facts.UNKNOWN if profile is None else profile.version,
+            "reserves": len(book.facts("listing")),
+            "viewed_sources": viewed,
+        }
+
+    # the chain's own word ------------------------------------------------------------------------------------------
+
+    def audit(self, book: Book, rows: Sequence[int]) -> InquiryOf[Mapping[int, Health | Quarantine]]:
+        """``getUserAccountData`` of some accounts."""
+        pool = book.fact("market").pool
+        reads = {row: call(pool, "getUserAccountData(address)", book.account(row)) for row in rows}
+        answers = yield list(reads.values())
+        return {row: _account_data(answers[read]) for row, read in reads.items()}
+
+    def reread(self, book: Book, rows: Sequence[int]) -> Inquiry:
+        """Take amounts, flags and e-mode of some accounts from the chain."""
+        pool = book.fact("market").pool
+        tokens = [
+            token
+            for entry in book.facts("listing").values()
+            for token in (entry.collateral_token, entry.debt_token, entry.stable_token)
+            if token != ZERO_ADDRESS
+        ]
+        amounts: dict[tuple[Address, int], list[Read]] = {
+            (token, row): survey.amount_reads(book, token, book.account(row)) for token in tokens for row in rows
+        }
+        marks = {
+            row: [
+                call(pool, f"{name}(address)", book.account(row)) for name in ("getUserConfiguration", "getUserEMode")
+            ]
+            for row in rows
+        }
+        asks: list[Ask] = [read for group in (*amounts.values(), *marks.values()) for read in group]
+        answers = yield asks
+        for (token, row), reads in amounts.items():
+            survey.learn_amount(book, token, book.account(row), reads, answers)
+        for row, (configuration, emode) in marks.items():
+            word = calls.integer(answers, configuration) or 0
+            flags = sum((word >> 2 * number + 1 & 1) << number for number in range(128))
+            book.mark(row, flags, calls.integer(answers, emode) or 0)
+
+
+def _sources(book: Book, provider: Address) -> Iterable[Address]:
+    yield provider
+    parts = book.fact("market")
+    if parts is not None:
+        yield from (parts.pool, parts.configurator, parts.oracle)
+    for entry in book.facts("listing").values():
+        yield from (entry.collateral_token, entry.debt_token, entry.stable_token)
+    for source in book.facts("source").values():
+        yield source.feed
+
+
+def _account_data(answer: str | None) -> Health | Quarantine:
+    if answer is None or calls.size(answer) < 6:  # noqa: PLR2004 - words returned
+        return Quarantine("account", "the chain's own view reverts")
+    words = [int(answer[2 + 64 * i : 66 + 64 * i], 16) for i in (0, 1, 5)]
+    return Health(Wad(words[2]), BaseValue(words[0]), BaseValue(words[1]))

@@ -1,0 +1,15 @@
+"""The protocols keeper knows, by the name used in configuration.
+
+Law: the only place that names a protocol outside its own folder. A new protocol is one line here.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from keeper.core.ports import Adapter
+from keeper.core.units import Address
+from keeper.protocols.aave_v3.adapter import AaveV3
+
+PROTOCOLS: Final[dict[str, Callable[[Address], Adapter]]] = {
+    "aave_v3": AaveV3,
+}

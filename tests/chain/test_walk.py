@@ -1,0 +1,42 @@
+"""After every block of a random walk over the real market, every account equals the chain's own view."""
+
+from pathlib import Path
+
+import pytest
+
+from keeper.chain.pool import Pool
+from keeper.devnet.world import World
+from keeper.indexer.audit import audit, live_rows
+from keeper.indexer.indexer import Indexer
+from keeper.protocols.aave_v3.adapter import AaveV3
+from keeper.store.store import Store
+from tests.chain.walker import Walk
+
+
+async def walk(world: World, path: Path, seed: int, actions: int, people: int) -> Walk:
+    """Walk, index and compare block by block."""
+    store = Store(path / "state.sqlite", 31337)
+    async with Pool([world.anvil.url]) as chain:
+        indexer = Indexer(chain, store, [(AaveV3(world.layout.aave.provider), 0)])
+        played = Walk(world, seed, people)
+        for number in played.blocks(actions):
+            block = await indexer.advance()
+            assert block.number == number
+            market = indexer.markets[0]
+            drifts = await audit(chain, market, live_rows(market.book), block)
+            assert not drifts, f"seed {seed}, after {played.actions} actions: {drifts[0]} of {len(drifts)}"
+    store.close()
+    print(f"seed {seed}: {played.actions} actions, {played.reverted} reverted, {len(market.book)} accounts")  # noqa: T201
+    return played
+
+
+async def test_every_block_of_a_short_walk(any_world: World, tmp_path: Path, seed: int) -> None:
+    played = await walk(any_world, tmp_path, seed, actions=250, people=40)
+    assert played.reverted < played.actions / 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("offset", [0, 1])
+async def test_every_block_of_a_long_walk(any_world: World, tmp_path: Path, seed: int, offset: int) -> None:
+    played = await walk(any_world, tmp_path, seed + offset, actions=2_000, people=110)
+    assert played.reverted < played.actions / 2
