@@ -83,7 +83,7 @@ SELECTORS: Final = {
 (
     _SWAP_RATE, _GRACE, _BITMAP, _DEFICIT, _UNBACKED, _MANAGER, _REPAY, _REPAY_EMODE, _LTVZERO, _DROP, _ISOLATED,
     _HANDLE_2, _HANDLE_3, _STABLE_BURN, _LEFTOVER, _SEIZE_3, _SEIZE_4, _SEIZE_5, _SENTINEL,
-    _A_BURN_4, _A_BURN_5, _V_MINT_4, _V_MINT_5, _V_BURN, _DISCOUNT,
+    _A_BURN_4, _A_BURN_5, _MINT_4, _MINT_5, _V_BURN, _DISCOUNT,
 ) = SELECTORS.values()  # fmt: skip
 
 _POOLS: Final = {
@@ -112,12 +112,12 @@ _LIBRARY_MARKS: Final = frozenset[int]().union(*_LIBRARIES.values()) | {_HANDLE_
 _SEIZES: Final = {_SEIZE_3, _SEIZE_4, _SEIZE_5}  # only the liquidation library calls these
 
 _TOKENS: Final = (
-    ({_HANDLE_2, _A_BURN_4, _SEIZE_3}, tokens.COLLATERAL_3_0_0),
-    ({_HANDLE_3, _A_BURN_4, _SEIZE_3}, tokens.COLLATERAL_3_0_2),
-    ({_A_BURN_4, _SEIZE_4}, tokens.COLLATERAL_3_0_2),
-    ({_A_BURN_5, _SEIZE_5}, tokens.COLLATERAL_3_5),
-    ({_V_MINT_4, _V_BURN}, tokens.DEBT_3_0_2),
-    ({_V_MINT_5, _V_BURN}, tokens.DEBT_3_5),
+    ({_HANDLE_2, _MINT_4, _A_BURN_4, _SEIZE_3}, tokens.COLLATERAL_3_0_0),
+    ({_HANDLE_3, _MINT_4, _A_BURN_4, _SEIZE_3}, tokens.COLLATERAL_3_0_2),
+    ({_MINT_4, _A_BURN_4, _SEIZE_4}, tokens.COLLATERAL_3_0_2),
+    ({_MINT_4, _A_BURN_5, _SEIZE_5}, tokens.COLLATERAL_3_5),
+    ({_MINT_4, _V_BURN}, tokens.DEBT_3_0_2),
+    ({_MINT_5, _V_BURN}, tokens.DEBT_3_5),
 )
 _TOKEN_MARKS: Final = frozenset[int]().union(*(marks for marks, _ in _TOKENS)) | {_DISCOUNT}
 
