@@ -20,6 +20,7 @@ _SECRET_NAME: Final = re.compile(
 )
 _URL: Final = re.compile(r"\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>[^\s\"'<>|\\^`{}]+)", re.IGNORECASE)
 _KEY_LIKE: Final = re.compile(r"(?=[\w~-]*\d)(?=[\w~-]*[A-Za-z])[\w~-]{20,}")
+_ADDRESS_LIKE: Final = re.compile(r"0x[0-9a-fA-F]{0,42}")
 _LONG_HEX: Final = re.compile(  # without 0x it must hold a letter: max uint256 in decimal is longer than a hash too
     r"(?<![0-9a-zA-Z])(?P<prefix>0x|(?=[0-9]*[a-fA-F]))(?P<digits>[0-9a-fA-F]{65,})"
 )
@@ -64,6 +65,11 @@ def redact_text(text: str) -> str:
     text = _LONG_HEX.sub(_shortened, _URL.sub(_masked_url, text))
     half = _LONGEST_TEXT // 2
     return text if len(text) <= _LONGEST_TEXT else f"{text[:half]} … ({len(text)} characters) … {text[-half:]}"
+
+
+def redact_refused(text: str) -> str:
+    """What was refused, as it may be shown: whatever in it is like a key may be one in the wrong place."""
+    return _KEY_LIKE.sub(lambda match: match[0] if _ADDRESS_LIKE.fullmatch(match[0]) else MASK, redact_text(text))
 
 
 def redact_event(_logger: object, _method: str, event: Mapping[str, object]) -> dict[str, object]:

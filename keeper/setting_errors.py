@@ -4,7 +4,7 @@ Law: every message names the origin, the key, the value (masked where it may be 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Final, TypeVar, get_args
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from keeper.redact import hide, is_secret_name, redact, url_secrets
+from keeper.redact import hide, is_secret_name, redact_refused, url_secrets
 from keeper.sources import PREFIX, KeyPath, Tree, dotted
 
 T = TypeVar("T")
@@ -30,18 +30,19 @@ def keys(section: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tup
             yield (*prefix, name), field
 
 
-def explain(error: ValidationError, tree: Tree, root: type[BaseModel]) -> list[str]:
-    """One line for each thing that does not fit the model."""
-    return [_line(details, tree, root) for details in error.errors() if not _refused(tree, details["loc"], root)]
-
-
-def misplaced(tree: Tree, root: type[BaseModel]) -> list[str]:
+def misplaced(tree: Tree, root: type[BaseModel]) -> dict[KeyPath, str]:
     """One line for each secret that stands in TOML, which is not the place for it."""
-    return [
-        f"{tree.origin(path)}: {dotted(path)}: {why}, and a secret has no place in TOML; {_elsewhere(path, root)}"
+    return {
+        path: f"{tree.origin(path)}: {dotted(path)}: {why}, and a secret has no place in TOML; {_safer(path, root)}"
         for path, value in _leaves(tree.values)
         if (why := _secret(path, value, root))
-    ]
+    }
+
+
+def explain(error: ValidationError, tree: Tree, root: type[BaseModel], told: Collection[KeyPath]) -> list[str]:
+    """One line for each thing that does not fit the model, but for paths about which enough was told."""
+    errors = (one for one in error.errors() if one["loc"] not in told and not _consequence(one))
+    return [_line(one, tree, root) for one in errors]
 
 
 def hide_secrets(settings: BaseModel) -> None:
@@ -55,7 +56,7 @@ def hide_secrets(settings: BaseModel) -> None:
 
 def _line(details: ErrorDetails, tree: Tree, root: type[BaseModel]) -> str:
     path, field = details["loc"], _field(root, details["loc"])
-    origin = tree.origin(path)
+    origin = tree.origin(path) or ", ".join(tree.inside(path))
     where = f"{origin}: {dotted(path)}" if origin else dotted(path)
     means = f" ({field.description})" if field and field.description else ""
     if details["type"] == "missing":
@@ -64,10 +65,15 @@ def _line(details: ErrorDetails, tree: Tree, root: type[BaseModel]) -> str:
         return f"{where}: unknown key; {_known(path, root)}"
     allowed = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if details["type"] in {"model_type", "model_attributes_type"}:
-        return f"{where}: is a table of keys: {_known((*path, ''), root)}"
-    shown = redact(details["input"], str(path[-1])) if isinstance(details["input"], str) else details["input"]
-    value = "" if isinstance(details["input"], Mapping) else f" = {shown!r}"
-    return f"{where}{value}: {allowed}{means}"
+        return f"{where}{_shown(details['input'])}: is a table; {_known((*path, ''), root)}"
+    return f"{where}{_shown(details['input'])}: {allowed}{means}"
+
+
+def _shown(value: object) -> str:
+    """The value as it may be shown; a table or a list is not."""
+    if isinstance(value, Mapping | list):
+        return ""
+    return f" = {redact_refused(value)!r}" if isinstance(value, str) else f" = {value!r}"
 
 
 def _known(path: KeyPath, root: type[BaseModel]) -> str:
@@ -80,11 +86,18 @@ def _known(path: KeyPath, root: type[BaseModel]) -> str:
 
 
 def _elsewhere(path: KeyPath, root: type[BaseModel]) -> str:
-    if _field(root, path) is None:
+    key = dotted(path[:-1] if isinstance(path[-1], int) else path)  # a place in a list of values is not a key
+    variable = PREFIX + key.replace(".", "__").upper()
+    field = _field(root, path)
+    flag = "" if field and _parts(field, SecretStr) else f", or the flag --{key}"
+    return f"set {variable}, a secret file {variable.lower()}{flag}"
+
+
+def _safer(path: KeyPath, root: type[BaseModel]) -> str:
+    """Where a secret may be: not in a flag, which everyone on the machine can read."""
+    if path[0] == "signer" or _field(root, path) is None:
         return 'use [signer] keystore and password_file, or [signer] env = "NAME of the variable that holds it"'
-    key = path[:-1] if isinstance(path[-1], int) else path  # a place in a list of values is not a key
-    variable = PREFIX + "__".join(map(str, key)).upper()
-    return f"set {variable}, a secret file {variable.lower()}, or the flag --{dotted(key)}"
+    return _elsewhere(path, root).partition(", or the flag")[0]
 
 
 def _secret(path: KeyPath, value: object, root: type[BaseModel]) -> str:
@@ -99,9 +112,9 @@ def _secret(path: KeyPath, value: object, root: type[BaseModel]) -> str:
     return ""
 
 
-def _refused(tree: Tree, path: KeyPath, root: type[BaseModel]) -> bool:
-    """Already told: an unknown key that was refused as a secret."""
-    return any(is_secret_name(str(part)) for part in path) and _field(root, path) is None and bool(tree.origin(path))
+def _consequence(details: ErrorDetails) -> bool:
+    """Said of a list only because its items were refused."""
+    return details["type"] == "too_short" and bool(details["input"])
 
 
 def _section(root: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:

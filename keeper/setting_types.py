@@ -5,7 +5,7 @@ Law: a value that is accepted needs no further check of its form; a message says
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -29,14 +29,13 @@ def _address(text: str) -> Address:
 
 def _wei(value: object) -> object:
     """Whole wei, or an exact amount with its unit: ``"0.05 ether"``, ``"2 gwei"``."""
-    if not isinstance(value, str) or value.strip().lstrip("-").isdecimal():
+    if not isinstance(value, str) or re.fullmatch(r"\s*-?\d+\s*", value, re.ASCII):
         return value
     number, _, unit = value.strip().partition(" ")
-    try:
-        wei = Decimal(number).scaleb(UNITS[unit.strip().lower()])
-    except (InvalidOperation, KeyError):
-        raise ValueError('an amount is whole wei, or like "0.05 ether" or "2 gwei"') from None
-    if wei != wei.to_integral_value():
+    if not re.fullmatch(r"\d+(\.\d+)?", number, re.ASCII) or unit.strip().lower() not in UNITS:
+        raise ValueError('an amount is whole wei, or like "0.05 ether" or "2 gwei"')
+    wei = Fraction(number) * 10 ** UNITS[unit.strip().lower()]
+    if wei.denominator != 1:
         raise ValueError("an amount has no fractions of a wei")
     return int(wei)
 
@@ -60,6 +59,15 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _like(pattern: str, allowed: str) -> AfterValidator:
+    def checked(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(allowed)
+        return text
+
+    return AfterValidator(checked)
+
+
 AnAddress = Annotated[Address, AfterValidator(_address)]
 AnAmount = Annotated[Wei, BeforeValidator(_wei), Field(ge=0)]
 Share = Annotated[Bps, Field(ge=0, le=10_000)]
@@ -68,6 +76,6 @@ Count = Annotated[int, Field(ge=1)]
 HttpUrl = Annotated[str, _url("http", "https")]
 SocketUrl = Annotated[str, _url("ws", "wss")]
 AFile = Annotated[Path, AfterValidator(Path.expanduser)]
-AName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-AVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+AName = Annotated[str, _like(r"[a-z][a-z0-9_]*", "a name in lower-case letters, digits and underscores")]
+AVariable = Annotated[str, _like(r"[A-Za-z_]\w{0,62}", "the name of a variable, not what it holds")]
 Items = BeforeValidator(_items)

@@ -131,7 +131,8 @@ class Policy(_Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.bid_low <= self.bid_start <= self.bid_high:
-            raise ValueError("bid_low <= bid_start <= bid_high")
+            said = f"bid_low {self.bid_low} <= bid_start {self.bid_start} <= bid_high {self.bid_high}"
+            raise ValueError(f"{said} does not hold")
         return self
 
 
@@ -210,18 +211,18 @@ def load(
     if folder is None and DOCKER_SECRETS.is_dir():
         folder = DOCKER_SECRETS
     tree = sources.from_toml(file) if file else Tree()
-    problems = misplaced(tree, Settings)
+    told = misplaced(tree, Settings)
     given = [
         *(sources.from_secrets(folder) if folder else ()),
         *sources.from_environment(env),
         *sources.from_flags(flags),
     ]
-    problems += _merge(tree, given)
+    problems = [*told.values(), *_merge(tree, given)]
     tree.values.setdefault("chain", {})
     try:
         settings = Settings(**tree.values)
     except ValidationError as error:
-        problems += explain(error, tree, Settings)
+        problems += explain(error, tree, Settings, told)
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     hide_secrets(settings)

@@ -62,6 +62,10 @@ class Tree:
                 return self.origins[path[:length]]
         return ""
 
+    def inside(self, path: KeyPath) -> list[str]:
+        """Where the values below this path come from."""
+        return [origin for known, origin in self.origins.items() if known[: len(path)] == path]
+
 
 def _slot(node: Any, part: Part, following: Part | None, given: Given, at: int) -> Any:  # noqa: ANN401 - TOML's values
     """Make room for the path's part in its parent, and step into it; the last part takes the value."""
