@@ -112,11 +112,7 @@ class Actions(Stage):
         return self.pool.tx("liquidationCall", *assets, account, amount, receive_atoken, sender=liquidator)
 
     def _paid_for(self, account: Address, symbol: str, amount: int) -> list[Tx]:
-        token = self.token(symbol)
-        return [
-            token.tx("mint(address,uint256)", account, amount, sender=account),
-            token.tx("approve", self.layout.aave.pool, MAX_U256, sender=account),
-        ]
+        return self.hand_out(symbol, account, amount, self.layout.aave.pool)
 
     def set_price(self, symbol: str, price: int) -> Receipt:
         """A new answer of the feed, in units of 1e-8 dollars: a transaction of the oracle node to the aggregator."""

@@ -7,10 +7,14 @@ Every entry appears by one rename, so that two processes may build the same thin
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Final
 
 from keeper.errors import DevnetError
+
+_DAY: Final = 86_400.0
 
 
 def cache_dir() -> Path:
@@ -42,6 +46,14 @@ def build_once(entry: Path, build: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return entry
+
+
+def sweep(folder: Path, keep: Collection[Path]) -> None:
+    """Removes what is neither kept nor of the last day: dumps of earlier sources, scratch of killed processes."""
+    oldest = time.time() - _DAY
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry not in keep and entry.stat().st_mtime < oldest:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _publish(scratch: Path, entry: Path) -> None:

@@ -104,6 +104,36 @@ SOLC_0837: Final = Package(
     "0.8.37",
     "sha512-ieUYdPDRGNKMsZpCfi9tY64Q+ASoL8tyhLuvf9cFiqDs+6ijlx8Wn2CRi0N71AlCvRx0V092rlUYu3b3PuxWlA==",
 )
+BALANCER_VAULT: Final = Package(
+    "@balancer-labs/v2-vault",
+    "3.0.1",
+    "sha512-uVvHWDR8sGUCxdMOluYPEjeqeNYHo9/47ALYnpv4NLdXwNH8nw7PWun+cExLLdTBJ3XEc/6IyuYUlfcoWWpfcw==",
+)
+BALANCER_INTERFACES: Final = Package(
+    "@balancer-labs/v2-interfaces",
+    "0.2.1",
+    "sha512-CBbUKjIJKdPwPGW5PCjqwStbvu9+qonnx0sY8vhIn1hJ17kopio6HCe7SsyMF7vWOd4YqzUq4Zc/6kyHH+8Bpg==",
+)
+BALANCER_UTILS: Final = Package(
+    "@balancer-labs/v2-solidity-utils",
+    "3.0.1",
+    "sha512-uhaQbgFyT5uRWW39aPWH0ZARzqIICJvwZXKJpv7EPG2NAUrf03ZsF/Zb3gxpTZXfNoKsKznJWtxgJ1W0rnLu9w==",
+)
+MORPHO_BLUE: Final = Package(
+    "@morpho-org/morpho-blue",
+    "1.0.0",
+    "sha512-MKtzYMRE65B1hVJYAPtml3ecHPY2e/SL3JRvM7XWjtbnWQX6U/C3beSdxr7v+rHaVJ0ri/dUPxvNfWtr0NZdGw==",
+)
+SOLC_0706: Final = Package(
+    "solc",
+    "0.7.6",
+    "sha512-WsR/W7CXwh2VnmZapB4JrsDeLlshoKBz5Pz/zYNulB6LBsOEHI2Zj/GeKLMFcvv57OHiXHvxq5ZOQB+EdqxlxQ==",
+)
+SOLC_0819: Final = Package(
+    "solc",
+    "0.8.19",
+    "sha512-yqurS3wzC4LdEvmMobODXqprV4MYJcVtinuxgrp61ac8K2zz40vXA0eSAskSHPgv8dQo7Nux39i3QBsHx4pqyA==",
+)
 
 
 def package_dir(package: Package) -> Path:

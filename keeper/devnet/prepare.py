@@ -9,7 +9,10 @@ import time
 from collections.abc import Sequence
 
 from keeper.devnet.build import DEFAULT_VERSION, prepare_world
+from keeper.devnet.cache import cache_dir, sweep
 from keeper.devnet.kits import KITS
+from keeper.devnet.lenders import PROJECTS
+from keeper.devnet.solc import prepare_project
 from keeper.errors import KeeperError
 
 
@@ -18,14 +21,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m keeper.devnet.prepare", description="Prepare the local world.")
     parser.add_argument("--slow", action="store_true", help="also the versions that are compiled from source")
     wanted = list(KITS) if parser.parse_args(argv).slow else [DEFAULT_VERSION]
-    for version in wanted:
-        start = time.monotonic()
-        try:
-            folder = prepare_world(version)
-        except KeeperError as error:
-            sys.stderr.write(f"{error}\n")
-            return error.exit_code
-        sys.stdout.write(f"Aave {version}: {folder} ({time.monotonic() - start:.1f} s)\n")
+    start = time.monotonic()
+    try:
+        for project in PROJECTS:
+            prepare_project(project)
+        worlds = [prepare_world(version) for version in wanted]
+    except KeeperError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sweep(worlds[0].parent, keep=worlds)
+    took = time.monotonic() - start
+    sys.stdout.write(f"local world ready in {cache_dir()}: Aave {', '.join(wanted)} ({took:.1f} s)\n")
     return 0
 
 

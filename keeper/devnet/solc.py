@@ -58,8 +58,13 @@ class Project:
 @cache
 def compiled(project: Project, contract: str) -> Artifact:
     """A contract of the project; compiles it all on first use."""
-    folder = build_once(cache_dir() / "compiled" / project.key, lambda scratch: _compile(project, scratch))
+    folder = prepare_project(project)
     return parse_artifact(contract, (folder / f"{contract}.json").read_bytes())
+
+
+def prepare_project(project: Project) -> Path:
+    """The folder with the project's artifacts; compiled when it is not there."""
+    return build_once(cache_dir() / "compiled" / project.key, lambda scratch: _compile(project, scratch))
 
 
 def _compile(project: Project, target: Path) -> None:

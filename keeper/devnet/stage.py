@@ -8,13 +8,13 @@ from typing import Final
 
 import msgspec
 
-from keeper.core.units import Address
+from keeper.core.units import MAX_U256, Address
 from keeper.devnet import feeds, uniswap
 from keeper.devnet.anvil import Anvil
 from keeper.devnet.contract import Contract
 from keeper.devnet.kits import AaveKit, kit
 from keeper.devnet.layout import Layout
-from keeper.devnet.rpc import Rpc
+from keeper.devnet.rpc import Rpc, Tx
 from keeper.devnet.tokens import erc20
 
 ETHER: Final = 10**18
@@ -110,6 +110,16 @@ class Stage:
     def mint_token(self, symbol: str, to: Address, amount: int) -> None:
         """Tokens out of nothing."""
         self.token(symbol).send("mint(address,uint256)", to, amount, sender=to)
+
+    def hand_out(self, symbol: str, account: Address, amount: int, spender: Address) -> list[Tx]:
+        """What gives ``account`` that many new tokens and lets ``spender`` take them: for ``Rpc.send_all``."""
+        token = self.token(symbol)
+        mint = token.tx("mint(address,uint256)", account, amount, sender=account)
+        allowed = int(token.call("allowance", account, spender))
+        if allowed >= amount:
+            return [mint]
+        values = (0, MAX_U256) if allowed else (MAX_U256,)  # some tokens insist on a reset
+        return [mint, *(token.tx("approve", spender, value, sender=account) for value in values)]
 
     def balance(self, symbol: str, account: Address, block: str | int = "latest") -> int:
         return int(self.token(symbol).call("balanceOf", account, block=block))

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from keeper.core.units import MAX_U256, Address
+from keeper.core.units import Address
 from keeper.devnet.contract import Contract, Deployer
 from keeper.devnet.layout import LENDER
 from keeper.devnet.rpc import Receipt
@@ -30,20 +30,15 @@ class Trading(Stage):
         """Sells ``amount`` into the pool ``name`` (as ``WETH/USDC/500``), until the price reaches ``limit``."""
         one, other, fee = name.split("/")
         bought = other if sold == one else one
-        self._hand_out(trader, sold, amount, self.layout.uniswap.router)
+        self.rpc.send_all(self.hand_out(sold, trader, amount, self.layout.uniswap.router))
         order = (self.asset(sold), self.asset(bought), int(fee), trader, _DEADLINE, amount, _ANY, limit)
         return self.router.send("exactInputSingle", order, sender=trader)
 
     def swap_v2(self, trader: Address, sold: str, bought: str, amount: int) -> Receipt:
         """Sells ``amount`` into the pair."""
-        self._hand_out(trader, sold, amount, self.layout.uniswap.v2_router)
+        self.rpc.send_all(self.hand_out(sold, trader, amount, self.layout.uniswap.v2_router))
         path = [self.asset(sold), self.asset(bought)]
         return self.v2_router.send("swapExactTokensForTokens", amount, _ANY, path, trader, _DEADLINE, sender=trader)
-
-    def _hand_out(self, trader: Address, symbol: str, amount: int, spender: Address) -> None:
-        token = self.token(symbol)
-        mint = token.tx("mint(address,uint256)", trader, amount, sender=trader)
-        self.rpc.send_all([mint, token.tx("approve", spender, MAX_U256, sender=trader)])
 
     def align_pool(self, name: str, trader: Address = LENDER) -> None:
         """Trades until the pool's price is the feeds'."""
@@ -68,7 +63,7 @@ class Trading(Stage):
         manager = Contract(self.rpc, uniswap.position_manager, contract_artifact("NonfungiblePositionManager").abi)
         factory = Contract(self.rpc, uniswap.v3_factory, contract_artifact("UniswapV3Factory").abi)
         for symbol in (one, other):
-            self._hand_out(LENDER, symbol, _PLENTY, manager.address)
+            self.rpc.send_all(self.hand_out(symbol, LENDER, _PLENTY, manager.address))
         sides = sides_of(self.layout.tokens, {symbol: self.feed_price(symbol) for symbol in (one, other)}, one, other)
         lender = Deployer(self.rpc, LENDER)
         open_pool(lender, manager, sides, fee)

@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from keeper.devnet.crowd import Crowd
-from keeper.devnet.governance import Governance
+from keeper.devnet.hostile import Hostile
+from keeper.devnet.lenders import Lenders
 from keeper.devnet.trading import Trading
 
 
-class World(Crowd, Governance, Trading):
+class World(Crowd, Hostile, Trading, Lenders):
     """Everything in one hand."""
 
     def stop(self) -> None:
