@@ -35,6 +35,11 @@ class VenueBook:
         self._block = -1
 
     @property
+    def block(self) -> int:
+        """The block last applied, at which inquiries are to be answered."""
+        return self._block
+
+    @property
     def liquidity(self) -> Liquidity:
         """All pools that can be quoted, as one value."""
         if self._liquidity is None:
