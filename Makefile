@@ -38,8 +38,9 @@ wheel: $(VENV)/.installed ## dist/keeper-*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 lock: ## compile requirements*.txt from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
-	uv pip compile pyproject.toml $(LOCK) --extra dev --extra reports -o requirements-dev.txt
+	uv pip compile $(LOCK) pyproject.toml --extra dev --extra reports -o requirements-dev.txt
+	uv pip compile $(LOCK) pyproject.toml -c requirements-dev.txt -o requirements.txt
+	uv pip compile $(LOCK) --group build -c requirements-dev.txt -o requirements-build.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 clean: ## everything that was made here, state and downloads included

@@ -1,0 +1,40 @@
+# keeper, without compilers, without root, with nothing writable but /state and /tmp:
+#
+#   docker build -t keeper .
+#   docker run --read-only --tmpfs /tmp -v keeper-state:/state -v ./keeper.toml:/etc/keeper/keeper.toml:ro keeper check
+#
+# Secrets are files in /run/secrets, named like keeper_chain__rpc.
+
+ARG BASE=python:3.11-slim
+
+FROM ${BASE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+RUN python3 -m venv /opt/keeper && python3 -m venv /opt/build
+COPY requirements.txt requirements-build.txt ./
+RUN /opt/keeper/bin/python -m pip install --require-hashes -r requirements.txt \
+ && /opt/build/bin/python -m pip install --require-hashes -r requirements-build.txt
+COPY pyproject.toml README.md CHANGELOG.md LICENSE ./
+COPY keeper keeper
+RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
+ && /opt/keeper/bin/python -m pip install --no-deps /dist/keeper-*.whl
+
+FROM ${BASE}
+RUN useradd --system --uid 10001 --no-create-home --home-dir /state --shell /usr/sbin/nologin keeper \
+ && install --directory --owner keeper --mode 0750 /state
+COPY --from=build /opt/keeper /opt/keeper
+COPY config /etc/keeper
+ENV PATH=/opt/keeper/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/state/.cache/numba \
+    KEEPER_CACHE=/state/.cache/keeper \
+    KEEPER_CONFIG=/etc/keeper/keeper.toml \
+    KEEPER_STORE__PATH=/state/keeper.sqlite
+USER keeper
+WORKDIR /state
+VOLUME /state
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('KEEPER_OPS__PORT', '9464')}/healthz\", timeout=4)"]
+ENTRYPOINT ["keeper"]
+CMD ["--help"]
