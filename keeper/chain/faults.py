@@ -34,7 +34,7 @@ _REVERTED: Final = re.compile(
 )
 _UNKNOWN_BLOCK: Final = re.compile(
     r"unknown block|block not found|header not found|header for hash not found|block with hash .* not found"
-    r"|resource not found|hash is not currently canonical|not canonical|blockoutofrange|missing trie node"
+    r"|resource not found|not (?:currently )?canonical|blockoutofrange|missing trie node"
     r"|state (?:is |was |has been )?(?:not available|unavailable|pruned|histor)|historical state|pruned"
     r"|no state (?:available|found)"
     r"|block range extends beyond|beyond (?:the )?(?:current )?head|future block|after last accepted block"

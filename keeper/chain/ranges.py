@@ -40,6 +40,7 @@ _CAPS: Final = tuple(
 _TOO_WIDE: Final = re.compile(
     r"block range|blocks distance|range (?:is )?too (?:large|wide|big)|too many blocks|exceeds? (?:max\w* )?range"
     r"|range (?:\d+ )?exceeds|range \d+ is bigger|ranges? over|narrow your filter|blocks? range|max range"
+    r"|limited to a [\d,]+k? range"
 )
 _TOO_MANY: Final = re.compile(
     r"returned more than|more than \d+ (?:results|logs)|too many (?:results|logs)|exceeds? max(?:imum)? results"

@@ -82,6 +82,8 @@ class FaultProxy:
         self.counts: Counter[str] = Counter()  # calls by method, over HTTP and websocket, faulty or not
         self.struck: Counter[Fault] = Counter()
         self.requests = 0  # HTTP requests
+        self.now = 0  # HTTP requests that are being answered
+        self.most = 0  # the highest that ``now`` has been
         self.sockets: set[asyncio.Transport] = set()  # of open websockets
         self.slowness = 0.5  # seconds
         self.retry_after = 1  # seconds
@@ -167,6 +169,14 @@ class FaultProxy:
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            return await self._respond(request)
+        finally:
+            self.now -= 1
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
         asked = msgspec.json.decode(await request.read())
         calls: list[Json] = asked if isinstance(asked, list) else [asked]
         self.counts.update(str(call["method"]) for call in calls)
