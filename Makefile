@@ -47,7 +47,7 @@ clean: ## everything that was made here, state and downloads included
 	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit("keeper needs Python 3.11 or later: make PYTHON=python3.11" * (sys.version_info < (3, 11)))'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "keeper needs Python 3.11 or later: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.hashed: requirements-dev.txt | $(BIN)/python
