@@ -81,25 +81,16 @@ def deploy_aave(deployer: Deployer, tokens: Mapping[str, Token], feeds: Mapping[
     """The market without reserves."""
     provider = deployer.create(contract_artifact("PoolAddressesProvider"), MARKET_ID, ADMIN)
     acl = _deploy_access(deployer, provider)
-    libraries: dict[str, Address] = {}
-    for name in _LOGIC:
-        libraries[name] = deployer.create(contract_artifact(name), libraries=libraries).address
-    curve = deployer.create(contract_artifact("DefaultReserveInterestRateStrategyV2"), provider.address)
-    pool = deployer.create(contract_artifact("Pool"), provider.address, curve.address, libraries=libraries)
-    configurator = deployer.create(contract_artifact("PoolConfigurator"), libraries=libraries)
+    pool, configurator, curve = deploy_implementations(deployer, provider.address)
     deployer.call(provider, "setPoolImpl", pool.address)
     deployer.call(provider, "setPoolConfiguratorImpl", configurator.address)
     oracle = _deploy_oracle(deployer, provider, tokens, feeds)
-    data_provider = deployer.create(contract_artifact("AaveProtocolDataProvider"), provider.address)
-    deployer.call(provider, "setPoolDataProvider", data_provider.address)
     deployer.flush()
-    pool = deployer.at(provider.call("getPool"), pool.abi)
-    configurator = deployer.at(provider.call("getPoolConfigurator"), configurator.abi)
+    pool = pool.at(provider.call("getPool"))
+    configurator = configurator.at(provider.call("getPoolConfigurator"))
     deployer.call(configurator, "updateFlashloanPremium", FLASH_PREMIUM)
-    no_rewards = ZERO_ADDRESS
-    a_token = deployer.create(contract_artifact("AToken"), pool.address, no_rewards, TREASURY)
-    v_token = deployer.create(contract_artifact("VariableDebtToken"), pool.address, no_rewards)
-    liquidation_data = deployer.create(contract_artifact("LiquidationDataProvider"), pool.address, provider.address)
+    helpers = deploy_helpers(deployer, provider.address, pool.address)
+    deployer.call(provider, "setPoolDataProvider", helpers["data_provider"])
     deployer.flush()
     return AaveLayout(
         provider=provider.address,
@@ -107,13 +98,32 @@ def deploy_aave(deployer: Deployer, tokens: Mapping[str, Token], feeds: Mapping[
         configurator=configurator.address,
         oracle=oracle.address,
         acl=acl.address,
-        data_provider=data_provider.address,
-        a_token_impl=a_token.address,
-        v_token_impl=v_token.address,
         s_token_impl=None,
         curves=dict.fromkeys(_CURVES, curve.address),
-        liquidation_data=liquidation_data.address,
+        **helpers,
     )
+
+
+def deploy_implementations(deployer: Deployer, provider: Address) -> tuple[Contract, Contract, Contract]:
+    """Pool, configurator and interest rates, not yet in use."""
+    libraries: dict[str, Address] = {}
+    for name in _LOGIC:
+        libraries[name] = deployer.create(contract_artifact(name), libraries=libraries).address
+    curve = deployer.create(contract_artifact("DefaultReserveInterestRateStrategyV2"), provider)
+    pool = deployer.create(contract_artifact("Pool"), provider, curve.address, libraries=libraries)
+    configurator = deployer.create(contract_artifact("PoolConfigurator"), libraries=libraries)
+    return pool, configurator, curve
+
+
+def deploy_helpers(deployer: Deployer, provider: Address, pool: Address) -> dict[str, Address]:
+    """Token implementations and data providers, by their names in the layout."""
+    no_rewards = ZERO_ADDRESS
+    return {
+        "a_token_impl": deployer.create(contract_artifact("AToken"), pool, no_rewards, TREASURY).address,
+        "v_token_impl": deployer.create(contract_artifact("VariableDebtToken"), pool, no_rewards).address,
+        "data_provider": deployer.create(contract_artifact("AaveProtocolDataProvider"), provider).address,
+        "liquidation_data": deployer.create(contract_artifact("LiquidationDataProvider"), pool, provider).address,
+    }
 
 
 def _deploy_access(deployer: Deployer, provider: Contract) -> Contract:
@@ -154,9 +164,13 @@ def init_reserves(
         deployer.call(configurator, "setLiquidationProtocolFee", asset, spec.liquidation_fee)
 
 
+def rate_data(spec: RiskSpec) -> bytes:
+    """Interest rate parameters as the configurator takes them."""
+    return encode(("uint16", "uint32", "uint32", "uint32"), _CURVES["volatile" if spec.volatile else "stable"])
+
+
 def _listing(aave: AaveLayout, token: Token, spec: RiskSpec) -> tuple[object, ...]:
-    curve = _CURVES["volatile" if spec.volatile else "stable"]
-    rates = encode(("uint16", "uint32", "uint32", "uint32"), curve)
+    rates = rate_data(spec)
     name, no_params = token.symbol, b""
     names = (f"a{name}", f"a{name}", f"v{name}", f"v{name}")
     return (aave.a_token_impl, aave.v_token_impl, token.address, *names, no_params, rates)
@@ -170,9 +184,14 @@ def read_reserve(pool: Contract, token: Token) -> Reserve:
 
 
 def add_emode(deployer: Deployer, aave: AaveLayout, emode: EMode, tokens: Mapping[str, Token]) -> None:
-    """Queues an e-mode category and puts its members into it, as collateral and as what can be borrowed."""
+    """Queues an e-mode category with its members."""
     configurator = deployer.at(aave.configurator, contract_artifact("PoolConfigurator").abi)
     deployer.call(configurator, "setEModeCategory", emode.id, emode.ltv, emode.threshold, emode.bonus, emode.label)
+    add_emode_members(deployer, configurator, emode, tokens)
+
+
+def add_emode_members(deployer: Deployer, configurator: Contract, emode: EMode, tokens: Mapping[str, Token]) -> None:
+    """Queues the membership of each asset, as collateral and as what can be borrowed."""
     for symbol in emode.members:
         asset = tokens[symbol].address
         deployer.call(configurator, "setAssetCollateralInEMode", asset, emode.id, True)

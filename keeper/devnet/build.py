@@ -57,7 +57,12 @@ def prepare_world(version: str = DEFAULT_VERSION) -> Path:
         with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
             save_world(World(anvil, build_world(anvil.rpc, version)), scratch)
 
-    return build_once(cache_dir() / "worlds" / f"{version}-{fingerprint()}", build)
+    return build_once(world_folder(version), build)
+
+
+def world_folder(version: str) -> Path:
+    """Where a world is kept, or will be."""
+    return cache_dir() / "worlds" / f"{version}-{fingerprint()}"
 
 
 def load_world(folder: Path, options: AnvilOptions | None = None) -> World:

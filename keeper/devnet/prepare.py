@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from keeper.devnet.build import DEFAULT_VERSION, prepare_world
+from keeper.devnet.build import DEFAULT_VERSION, prepare_world, world_folder
 from keeper.devnet.cache import cache_dir, sweep
 from keeper.devnet.kits import KITS
 from keeper.devnet.lenders import PROJECTS
@@ -25,11 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for project in PROJECTS:
             prepare_project(project)
-        worlds = [prepare_world(version) for version in wanted]
+        for version in wanted:
+            prepare_world(version)
     except KeeperError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sweep(worlds[0].parent, keep=worlds)
+    current = [world_folder(version) for version in KITS]
+    sweep(current[0].parent, keep=current)
     took = time.monotonic() - start
     sys.stdout.write(f"local world ready in {cache_dir()}: Aave {', '.join(wanted)} ({took:.1f} s)\n")
     return 0

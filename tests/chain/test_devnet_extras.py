@@ -5,6 +5,7 @@ import pytest
 from keeper.core.units import MAX_U256, WAD, Address
 from keeper.devnet.layout import USD, RiskSpec, TokenSpec
 from keeper.devnet.rpc import Reverted
+from keeper.devnet.upgrade import upgrade_to_v36
 from keeper.devnet.world import World
 
 SOMEBODY = Address("0x" + "5b" * 20)
@@ -77,3 +78,45 @@ def test_silent_token_can_be_listed_and_traded(world: World) -> None:
     )
     with pytest.raises(Reverted, match="set to zero first"):
         token.send("approve", world.layout.aave.pool, 1, sender=SOMEBODY)
+
+
+@pytest.mark.slow
+def test_a_market_is_upgraded_in_place(world: World, seed: int) -> None:
+    crowd = world.borrowers(30, seed)
+    before = {borrower.account: world.account_data(borrower.account) for borrower in crowd}
+    head = world.block_number()
+    upgraded = upgrade_to_v36(world)
+    switched = upgraded.rpc.rpc(
+        "eth_getLogs",
+        {
+            "fromBlock": hex(head),
+            "address": upgraded.layout.aave.provider,
+            "topics": [[topic(upgraded, "PoolUpdated")]],
+        },
+    )
+    assert [log["blockNumber"] for log in switched] == [hex(upgraded.block_number())]
+    assert upgraded.pool.call("POOL_REVISION") == 10
+    assert upgraded.layout.aave.pool == world.layout.aave.pool
+    for account, data in before.items():
+        after = upgraded.account_data(account)
+        assert after.collateral_base == pytest.approx(data.collateral_base, rel=1e-6)
+        assert after.debt_base == pytest.approx(data.debt_base, rel=1e-6)
+        lost_to_whole_basis_points = 1 + 1 / data.threshold  # up to 3.4 the average threshold is cut
+        assert 1 - 1e-6 <= after.health_factor / data.health_factor <= lost_to_whole_basis_points
+    world_goes_on(upgraded)
+
+
+def world_goes_on(world: World) -> None:
+    world.fund(SOMEBODY, OTHER)
+    world.supply(SOMEBODY, "WETH", 10 * WAD)
+    world.borrow(SOMEBODY, "USDC", 15_000 * 10**6)
+    world.advance(86_400)
+    world.repay(SOMEBODY, "USDC", 10**6)
+    world.withdraw(SOMEBODY, "WETH", WAD // 100)
+    world.set_price("WETH", 1_700 * USD)
+    world.liquidate(OTHER, "WETH", "USDC", SOMEBODY)
+    assert world.account_data(SOMEBODY).health_factor > WAD
+
+
+def topic(world: World, event: str) -> str:
+    return world.provider.abi.topics[event]
