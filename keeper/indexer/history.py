@@ -17,13 +17,14 @@ from keeper.indexer.progress import Report, Stretch
 from keeper.store.store import Store
 
 LOGS_A_STRETCH: Final = 20_000  # aimed at: a transaction of well under a second
+FIRST_STRETCH: Final = 1_000
 MAX_STRETCH: Final = 100_000
 
 
 async def backfill(chain: Chain, store: Store, market: Market, upto: int, head: Block, report: Report) -> None:
     """Bring a market's accounts to block ``upto``."""
     await _open(chain, store, market, head)
-    stretch, begin, started = 1_000, market.block + 1, time.monotonic()
+    stretch, begin, started = FIRST_STRETCH, market.block + 1, time.monotonic()
     while market.block < upto:
         first = market.block + 1
         last = min(first + stretch - 1, upto)

@@ -4,37 +4,74 @@ Most actions are legal, some revert: both are what a chain sees. The walk is a p
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from keeper.core.book import Book
 from keeper.core.units import MAX_U256, Address
-from keeper.devnet.layout import ADMIN
-from keeper.devnet.rpc import Tx
+from keeper.devnet.layout import ADMIN, USD, EMode, RiskSpec, TokenSpec
+from keeper.devnet.rpc import Reverted, Tx
 from keeper.devnet.world import World
-from keeper.errors import RpcError
 
 
 @dataclass
 class Walk:
-    """Draws actions and puts them on chain, a few to a block."""
+    """Draws actions and puts them on chain, a few to a block; ``done`` counts by kind what was not reverted."""
 
     world: World
     seed: int
     people: int = 100
-    actions: int = 0
-    reverted: int = 0
+    done: Counter[str] = field(default_factory=Counter)
+    reverted: Counter[str] = field(default_factory=Counter)
     accounts: list[Address] = field(default_factory=list)
+    supplied: list[tuple[Address, str]] = field(default_factory=list)
+    borrowed: list[tuple[Address, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.accounts = [Address(f"0x{self.random.getrandbits(160):040x}") for _ in range(self.people)]
         self.symbols = list(self.world.layout.reserves)
-        self.configurator = self.world.configurator
+        self.kinds: dict[str, tuple[int, Callable[[], list[Tx]]]] = {
+            "supply": (24, self.supply),
+            "borrow": (26, self.borrow),
+            "repay": (14, self.repay),
+            "withdraw": (10, self.withdraw),
+            "transfer": (6, self.transfer),
+            "collateral": (6, self.collateral),
+            "emode": (5, self.emode),
+            "liquidate": (12, self.liquidate),
+            "price": (8, self.price),
+            "govern": (6, self.govern),
+        }
+        if self.stable_debt:
+            self.kinds["stable"] = (4, self.stable)
+
+    @property
+    def actions(self) -> int:
+        return self.done.total()
+
+    @property
+    def stable_debt(self) -> bool:
+        return self.world.layout.version == "3.0.2"
 
     def blocks(self, actions: int) -> Iterator[int]:
-        """Play until so many actions were tried; yields after each block with its number."""
+        """Play until so many actions succeeded, with the events of a market's life between; yields block numbers."""
         self.world.fund(*self.accounts)
+        milestones = [
+            (0.15, self.list_another_reserve),
+            (0.30, self.change_emodes),
+            (0.40, self.move_aggregator),
+            (0.50, self.kill_feed),
+            (0.60, self.revive_feed),
+            (0.70, self.guard_with_sentinel),
+            (0.80, self.kill_emode_price),
+            (0.90, self.revive_emode_price),
+        ]
         while self.actions < actions:
+            if milestones and self.actions >= milestones[0][0] * actions:
+                milestones.pop(0)[1]()
+                yield self.world.block_number()
             self.play_block()
             yield self.world.block_number()
 
@@ -42,46 +79,85 @@ class Walk:
         """One block of up to five actions."""
         if self.random.random() < 0.08:
             self.world.advance(self.random.choice([1, 60, 3600, 86_400, 30 * 86_400]))
-        txs = [tx for _ in range(self.random.randint(1, 5)) for tx in self.draw()]
-        self.actions += len(txs)
-        self.submit(txs)
+        names = self.random.choices(
+            list(self.kinds), [weight for weight, _ in self.kinds.values()], k=self.random.randint(1, 5)
+        )
+        drawn = [(name, self.kinds[name][1]()) for name in names]
+        self.submit([(name, tx, at == len(txs) - 1) for name, txs in drawn for at, tx in enumerate(txs)])
 
-    def submit(self, txs: list[Tx]) -> None:
-        """All in one block; a transaction that reverts is part of the story."""
+    def submit(self, txs: list[tuple[str, Tx, bool]]) -> None:
+        """All in one block; a transaction that reverts is part of the story. Only an action's last one counts."""
         rpc = self.world.anvil.rpc
         rpc.rpc("evm_setAutomine", False)
-        hashes = []
-        for tx in txs:
-            try:
-                hashes.append(rpc.rpc("eth_sendTransaction", tx.params()))
-            except RpcError:
-                self.reverted += 1
+        hashes: dict[str, str] = {}
+        for name, tx, counts in txs:
+            sent = rpc.rpc("eth_sendTransaction", tx.params())
+            if counts:
+                hashes[sent] = name
         rpc.rpc("evm_mine")
         rpc.rpc("evm_setAutomine", True)
         receipts = rpc.batch([("eth_getTransactionReceipt", (one,)) for one in hashes])
-        self.reverted += sum(receipt is None or receipt["status"] != "0x1" for receipt in receipts)
+        for name, receipt in zip(hashes.values(), receipts, strict=True):
+            (self.done if receipt is not None and receipt["status"] == "0x1" else self.reverted)[name] += 1
+
+    # a market's life -----------------------------------------------------------------------------------------------
+
+    def list_another_reserve(self) -> None:
+        self.world.add_token(TokenSpec("NEW", 9, 7 * USD))
+        self.world.add_reserve("NEW", RiskSpec(6000, 7000, 10_800, 2000))
+        self.symbols.append("NEW")
+
+    def change_emodes(self) -> None:
+        """A third category; up to 3.1 with a price source of its own."""
+        if not self.stable_debt:
+            self.world.set_emode_category(EMode(3, "coins", ("WBTC", "LINK"), 8000, 8500, 10_200))
+            return
+        feed = self.world.add_feed("COINS", 1_234 * USD)
+        self.world.set_emode_category(EMode(3, "coins", ("WBTC", "LINK"), 8000, 8500, 10_200, feed.proxy))
+
+    def kill_emode_price(self) -> None:
+        """Whoever is in the category has no health any more, whatever he holds."""
+        if self.stable_debt:
+            source = self.world.layout.feeds["COINS"].proxy
+            self.world.oracle.send("setAssetSources", [source], [Address("0x" + "e3" * 20)], sender=ADMIN)
+
+    def revive_emode_price(self) -> None:
+        if self.stable_debt:
+            source = self.world.layout.feeds["COINS"].proxy
+            self.world.oracle.send("setAssetSources", [source], [source], sender=ADMIN)
+
+    def move_aggregator(self) -> None:
+        self.world.replace_aggregator("WETH", int(self.world.price("WETH") * 0.97))
+
+    def kill_feed(self) -> None:
+        """A source without code: whoever depends on LINK has no health any more, on chain as in the book."""
+        self.world.set_source("LINK", Address("0x" + "de" * 20))
+        self.symbols.remove("LINK")
+
+    def revive_feed(self) -> None:
+        self.world.set_source("LINK", self.world.layout.feeds["LINK"].proxy)
+        self.symbols.append("LINK")
+
+    def guard_with_sentinel(self) -> None:
+        self.world.add_sentinel(600)
 
     # drawing -------------------------------------------------------------------------------------------------------
 
-    def draw(self) -> list[Tx]:
-        kinds: list[tuple[int, Callable[[], list[Tx]]]] = [
-            (24, self.supply),
-            (22, self.borrow),
-            (12, self.repay),
-            (10, self.withdraw),
-            (6, self.transfer),
-            (6, self.collateral),
-            (5, self.emode),
-            (10, self.liquidate),
-            (8, self.price),
-            (5, self.govern),
-            (4, self.stable),
-        ]
-        weights = [weight for weight, _ in kinds]
-        return self.random.choices([kind for _, kind in kinds], weights)[0]()
+    def health_factor(self, account: Address) -> int | None:
+        """As the chain says; ``None`` when it cannot."""
+        try:
+            return self.world.account_data(account).health_factor
+        except Reverted:
+            return None
 
     def who(self) -> Address:
         return self.random.choice(self.accounts)
+
+    def held(self, known: list[tuple[Address, str]]) -> tuple[Address, str]:
+        """Mostly an account and an asset that met before."""
+        if known and self.random.random() < 0.85:
+            return self.random.choice(known)
+        return self.who(), self.symbol()
 
     def symbol(self) -> str:
         return self.random.choice(self.symbols)
@@ -90,26 +166,34 @@ class Walk:
         """From dust to a fortune, log-uniform in dollars."""
         dollars = 10 ** self.random.uniform(-3, 5)
         unit = self.world.layout.tokens[symbol].unit
-        return max(int(dollars * unit * 10**8 / max(self.world.price(symbol), 1)), 1)
+        return max(int(dollars * unit * 10**8 / max(self.price_of(symbol), 1)), 1)
+
+    def price_of(self, symbol: str) -> int:
+        """As the market sees it; a dollar where it sees none."""
+        try:
+            return self.world.price(symbol)
+        except Reverted:
+            return USD
 
     def supply(self) -> list[Tx]:
-        symbol = self.symbol()
-        return self.world.supply_txs(self.who(), symbol, self.amount(symbol))
+        account, symbol = self.who(), self.symbol()
+        self.supplied.append((account, symbol))
+        return self.world.supply_txs(account, symbol, self.amount(symbol))
 
     def borrow(self) -> list[Tx]:
-        account, symbol = self.who(), self.symbol()
-        data = self.world.account_data(account)
-        room = data.available_base * self.world.layout.tokens[symbol].unit // max(self.world.price(symbol), 1)
+        account, symbol = self.random.choice(self.supplied)[0] if self.supplied else self.who(), self.symbol()
+        self.borrowed.append((account, symbol))
+        try:
+            available = self.world.account_data(account).available_base
+        except Reverted:
+            return self.supply()
+        room = available * self.world.layout.tokens[symbol].unit // max(self.price_of(symbol), 1)
         amount = int(room * self.random.choice([0.2, 0.6, 0.9, 0.999]))
         mode = self.random.choice([1, 2, 2, 2]) if self.stable_debt else 2
         return [self.world.borrow_tx(account, symbol, max(amount, 1), mode)]
 
-    @property
-    def stable_debt(self) -> bool:
-        return self.world.layout.version == "3.0.2"
-
     def repay(self) -> list[Tx]:
-        symbol, account = self.symbol(), self.who()
+        account, symbol = self.held(self.borrowed)
         amount = self.random.choice([1, 2, 7, self.amount(symbol), MAX_U256])
         asset = self.world.asset(symbol)
         if self.random.random() < 0.2:
@@ -120,27 +204,27 @@ class Walk:
         return [*self.world._paid_for(account, symbol, needed), pay]
 
     def withdraw(self) -> list[Tx]:
-        symbol, account = self.symbol(), self.who()
+        account, symbol = self.held(self.supplied)
         amount = self.random.choice([1, 3, self.amount(symbol), MAX_U256])
         return [self.world.pool.tx("withdraw", self.world.asset(symbol), amount, account, sender=account)]
 
     def transfer(self) -> list[Tx]:
-        symbol = self.symbol()
-        sender, recipient = self.who(), self.who()
+        (sender, symbol), recipient = self.held(self.supplied), self.who()
         balance = int(self.world.a_token(symbol).call("balanceOf", sender))
         amount = self.random.choice([1, balance // 3, balance])
         return [self.world.a_token(symbol).tx("transfer", recipient, amount, sender=sender)]
 
     def collateral(self) -> list[Tx]:
         use = self.random.random() < 0.6
-        asset = self.world.asset(self.symbol())
-        return [self.world.pool.tx("setUserUseReserveAsCollateral", asset, use, sender=self.who())]
+        account, symbol = self.held(self.supplied)
+        return [self.world.pool.tx("setUserUseReserveAsCollateral", self.world.asset(symbol), use, sender=account)]
 
     def emode(self) -> list[Tx]:
         return [self.world.pool.tx("setUserEMode", self.random.choice([0, 1, 1, 2, 2, 3]), sender=self.who())]
 
     def liquidate(self) -> list[Tx]:
-        weak = [account for account in self.accounts if self.world.account_data(account).health_factor < 10**18]
+        factors = {account: self.health_factor(account) for account in self.accounts}
+        weak = [account for account, factor in factors.items() if factor is not None and factor < 10**18]
         if not weak:
             return self.price()
         liquidator, collateral, debt, account = self.who(), self.symbol(), self.symbol(), self.random.choice(weak)
@@ -151,14 +235,13 @@ class Walk:
 
     def price(self) -> list[Tx]:
         symbol = self.symbol()
-        factor = self.random.choice([0.6, 0.85, 0.97, 1.01, 1.1, 1.6])
+        factor = self.random.choice([0.7, 0.9, 0.97, 0.99, 1.01, 1.03, 1.1, 1.4])
         return [self.world.set_price_tx(symbol, max(int(self.world.price(symbol) * factor), 1))]
 
     def stable(self) -> list[Tx]:
-        if not self.stable_debt:
-            return self.repay()
+        account, symbol = self.held(self.borrowed)
         mode = self.random.choice([1, 2])
-        return [self.world.pool.tx("swapBorrowRateMode", self.world.asset(self.symbol()), mode, sender=self.who())]
+        return [self.world.pool.tx("swapBorrowRateMode", self.world.asset(symbol), mode, sender=account)]
 
     def govern(self) -> list[Tx]:
         """One change of configuration, by the administrator."""
@@ -173,7 +256,10 @@ class Walk:
             ("setReserveFreeze", (asset, self.random.random() < 0.3)),
             ("setLiquidationProtocolFee", (asset, self.random.choice([0, 1000, 2000]))),
             ("setReserveFactor", (asset, self.random.choice([0, 1000, 3000]))),
-            ("updateFlashloanPremiumTotal", (self.random.choice([0, 5, 9]),)),
+            (
+                "updateFlashloanPremiumTotal" if self.stable_debt else "updateFlashloanPremium",
+                (self.random.choice([0, 5, 9]),),
+            ),
         ]
         if self.stable_debt:
             functions.append(("setAssetEModeCategory", (asset, self.random.choice([0, 1, 2]))))
@@ -183,4 +269,28 @@ class Walk:
         name, arguments = self.random.choice(functions)
         signature = "setReservePause(address,bool,uint40)" if name == "setReservePause" and grace else name
         signature = "setReservePause(address,bool)" if name == "setReservePause" and not grace else signature
-        return [self.configurator.tx(signature, *arguments, sender=ADMIN)]
+        return [self.world.configurator.tx(signature, *arguments, sender=ADMIN)]
+
+
+def difference(one: Book, other: Book) -> list[str]:
+    """Where two books differ, in words; empty when their digests are equal."""
+    found: list[str] = []
+    for kind in sorted(set(one._facts) | set(other._facts)):
+        mine, theirs = one.facts(kind), other.facts(kind)
+        found += [
+            f"{kind} {key}: {mine.get(key)} / {theirs.get(key)}"
+            for key in mine | theirs
+            if mine.get(key) != theirs.get(key)
+        ]
+    for account in sorted(set(one._accounts) | set(other._accounts)):
+        mine, theirs = _content(one, account), _content(other, account)
+        found += [f"{account}: {mine} / {theirs}"] if mine != theirs else []
+    return found
+
+
+def _content(book: Book, account: Address) -> tuple[object, ...]:
+    row = book.row(account)
+    if row is None:
+        return 0, 0, []
+    held = sorted((column, amount, book.annex(row, column)) for column, amount in book.positions(row))
+    return book.flags(row), book.mode(row), held

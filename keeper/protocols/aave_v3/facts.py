@@ -6,7 +6,7 @@ Law: a fact says what the chain says, never what we were doing: two books that w
 |-----------|----------------|----------------------------------------------------------------------------------------|
 | market    | ""             | ``MarketParts``: the market's contracts and constants                                  |
 | listing   | asset          | ``Listing``: a reserve's id, tokens and decimals                                       |
-| config    | asset          | the reserve's configuration word                                                       |
+| config    | asset          | the fields of the configuration word that matter, in their places                      |
 | grace     | asset          | last block time of the liquidation grace period                                        |
 | rates     | asset          | ``Rates``: indexes, rates and their time                                               |
 | liquidity | asset          | underlying that can leave the pool                                                     |
@@ -87,6 +87,15 @@ class Config(msgspec.Struct, frozen=True):
     flash_loans: bool
     protocol_fee: int
     category: int
+
+
+def _field(first: int, last: int) -> int:
+    return (1 << last + 1) - (1 << first)
+
+
+CONFIG_MASK: Final = (  # threshold and bonus, decimals, active, paused, flash loans, protocol fee, e-mode, virtual
+    _field(16, 47) | _field(48, 55) | 1 << 56 | 1 << 60 | 1 << 63 | _field(152, 167) | _field(168, 175) | 1 << 252
+)  # the other fields move without an event that we follow, and liquidations do not ask for them
 
 
 def config(word: int) -> Config:

@@ -18,7 +18,7 @@ from keeper.protocols.aave_v3 import calls, probe, topics
 from keeper.protocols.aave_v3.calls import IMPLEMENTATION_SLOT, address, call, integer
 from keeper.protocols.aave_v3.decode import decode
 from keeper.protocols.aave_v3.events import POOL, PartUpgraded, ReserveInitialized, TokenKind, TokenUpgraded
-from keeper.protocols.aave_v3.facts import STABLE, UNKNOWN, EMode, Listing, MarketParts, Source
+from keeper.protocols.aave_v3.facts import CONFIG_MASK, STABLE, UNKNOWN, EMode, Listing, MarketParts, Source
 from keeper.protocols.aave_v3.health import Rates
 from keeper.protocols.aave_v3.profiles import PROFILES
 
@@ -169,7 +169,7 @@ def _learn_reserve(book: Book, asset: Address, data: str | None) -> None:
         book.learn("config", asset, None)
         book.learn("rates", asset, None)
         return
-    book.learn("config", asset, word(data, 0))
+    book.learn("config", asset, word(data, 0) & CONFIG_MASK)
     book.learn(
         "rates",
         asset,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from keeper.core.book import Book
 from keeper.core.ports import Health, Quarantine
-from keeper.core.units import BaseValue, Timestamp, Wad
+from keeper.core.units import ZERO_ADDRESS, BaseValue, Timestamp, Wad
 from keeper.protocols.aave_v3 import facts, health, maths
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT
 from keeper.protocols.aave_v3.profiles import PROFILES, Profile
@@ -107,7 +107,7 @@ class View:
         if self.profile is None:
             return Quarantine("pool", "the pool's implementation is not a known release")
         flags, mode = book.flags(row), book.mode(row)
-        blocked = self._blocked(book, row, flags)
+        blocked = self._blocked(book, row, flags, mode)
         if blocked is not None:
             return blocked
         account = health.account_data(
@@ -127,8 +127,11 @@ class View:
         )
         return Health(Wad(account.health_factor), BaseValue(account.collateral), BaseValue(account.debt))
 
-    def _blocked(self, book: Book, row: int, flags: int) -> Quarantine | None:
-        """Why the account's own health cannot be known, if so: a reserve that it depends on is set aside."""
+    def _blocked(self, book: Book, row: int, flags: int, mode: int) -> Quarantine | None:
+        """Why the account's own health cannot be known, if so: something that it depends on is set aside."""
+        emode = self.emodes.get(mode)
+        if emode is not None and emode.price_source != ZERO_ADDRESS and self.emode_prices[mode] is None:
+            return Quarantine(emode.price_source, "the oracle gives no price for this e-mode")
         if not self.missing:
             return None
         used = {column >> 2 for column, _ in book.positions(row) if column & 3 or flags >> (column >> 2) & 1}
