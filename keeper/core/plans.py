@@ -89,6 +89,17 @@ class Settlement:
     bad_debt: Amount = Amount(0)  # debt written off by this call, in the debt asset
 
 
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A cheap sign that nobody was here first: the account's scaled debt, and the least it may be.
+
+    An action names the debt as it is; a leg leaves room for a borrower who repays a little to be in the way.
+    """
+
+    token: Address  # answers ``scaledBalanceOf(account)``
+    floor: Amount
+
+
 class Action(Protocol):
     """One (collateral, debt) pair of one account that could be liquidated now. Pure and exact."""
 
@@ -107,6 +118,11 @@ class Action(Protocol):
         """The market has too little underlying: the collateral comes as its receipt token."""
         ...
 
+    @property
+    def witness(self) -> Witness | None:
+        """The account's debt token and its scaled debt in it, where the market has such a thing."""
+        ...
+
     def intervals(self) -> tuple[tuple[int, int], ...]:
         """Closed intervals of repay amounts that the contract accepts, ascending and disjoint."""
         ...
@@ -114,14 +130,6 @@ class Action(Protocol):
     def settle(self, repay: int) -> Settlement:
         """What the call does with a repay amount taken from ``intervals``."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A cheap sign that nobody was here first: the account's scaled debt, and the least it may be."""
-
-    token: Address  # answers ``scaledBalanceOf(account)``
-    floor: Amount
 
 
 @dataclass(frozen=True, slots=True)
