@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from keeper.core.units import RAY, ZERO_ADDRESS, Address
+from keeper.devnet.aave import (
+    FLASH_PREMIUM,
+    LISTING_GAS,
+    MARKET_ID,
+    configure_reserve,
+    deploy_access,
+    deploy_oracle,
+)
 from keeper.devnet.contract import Artifact, Contract, Deployer, artifact
-from keeper.devnet.layout import ADMIN, FEED_DECIMALS, TREASURY, AaveLayout, EMode, Feed, Reserve, RiskSpec, Token
+from keeper.devnet.layout import ADMIN, TREASURY, AaveLayout, EMode, Feed, Reserve, RiskSpec, Token
 from keeper.devnet.packages import AAVE_V302
 
 MIN_DECIMALS = 0
-MARKET_ID: Final = "keeper"
-FLASH_PREMIUM: Final = 5  # bps
 _ROOT: Final = "artifacts/contracts"
 _LOGIC: Final = (
     "SupplyLogic",
@@ -55,7 +61,7 @@ def contract_artifact(name: str) -> Artifact:
 def deploy_aave(deployer: Deployer, tokens: Mapping[str, Token], feeds: Mapping[str, Feed]) -> AaveLayout:
     """The market without reserves."""
     provider = deployer.create(contract_artifact("PoolAddressesProvider"), MARKET_ID, ADMIN)
-    acl = _deploy_access(deployer, provider)
+    acl = deploy_access(deployer, provider, contract_artifact("ACLManager"))
     libraries: dict[str, Address] = {}
     for name in _LOGIC:
         libraries[name] = deployer.create(contract_artifact(name), libraries=libraries).address
@@ -63,7 +69,7 @@ def deploy_aave(deployer: Deployer, tokens: Mapping[str, Token], feeds: Mapping[
     configurator = deployer.create(contract_artifact("PoolConfigurator"), libraries=libraries)
     deployer.call(provider, "setPoolImpl", pool.address)
     deployer.call(provider, "setPoolConfiguratorImpl", configurator.address)
-    oracle = _deploy_oracle(deployer, provider, tokens, feeds)
+    oracle = deploy_oracle(deployer, provider, contract_artifact("AaveOracle"), tokens, feeds)
     data_provider = deployer.create(contract_artifact("AaveProtocolDataProvider"), provider.address)
     deployer.call(provider, "setPoolDataProvider", data_provider.address)
     deployer.flush()
@@ -86,28 +92,6 @@ def deploy_aave(deployer: Deployer, tokens: Mapping[str, Token], feeds: Mapping[
     return layout
 
 
-def _deploy_access(deployer: Deployer, provider: Contract) -> Contract:
-    deployer.call(provider, "setACLAdmin", ADMIN)
-    acl = deployer.create(contract_artifact("ACLManager"), provider.address)
-    deployer.call(provider, "setACLManager", acl.address)
-    deployer.call(acl, "addPoolAdmin", ADMIN)
-    deployer.call(acl, "addEmergencyAdmin", ADMIN)
-    return acl
-
-
-def _deploy_oracle(
-    deployer: Deployer, provider: Contract, tokens: Mapping[str, Token], feeds: Mapping[str, Feed]
-) -> Contract:
-    assets = [token.address for token in tokens.values()]
-    sources = [feeds[symbol].proxy for symbol in tokens]
-    unit = 10**FEED_DECIMALS
-    oracle = deployer.create(
-        contract_artifact("AaveOracle"), provider.address, assets, sources, ZERO_ADDRESS, ZERO_ADDRESS, unit
-    )
-    deployer.call(provider, "setPriceOracle", oracle.address)
-    return oracle
-
-
 def _deploy_curve(deployer: Deployer, provider: Contract, percents: tuple[int, ...]) -> Contract:
     rays = (percent * RAY // 100 for percent in percents)
     return deployer.create(contract_artifact("DefaultReserveInterestRateStrategy"), provider.address, *rays)
@@ -119,16 +103,11 @@ def init_reserves(
     """Queues the listing of ``tokens`` and their configuration. Their price sources are set already."""
     configurator = deployer.at(aave.configurator, contract_artifact("PoolConfigurator").abi)
     listings = [_listing(aave, token, risk[symbol]) for symbol, token in tokens.items()]
-    deployer.call(configurator, "initReserves", listings, gas=len(listings) * 3_000_000)
+    deployer.call(configurator, "initReserves", listings, gas=len(listings) * LISTING_GAS)
     for symbol, token in tokens.items():
-        spec, asset = risk[symbol], token.address
-        deployer.call(configurator, "configureReserveAsCollateral", asset, spec.ltv, spec.threshold, spec.bonus)
-        deployer.call(configurator, "setReserveBorrowing", asset, True)
-        deployer.call(configurator, "setReserveFactor", asset, spec.reserve_factor)
-        deployer.call(configurator, "setReserveFlashLoaning", asset, True)
-        deployer.call(configurator, "setLiquidationProtocolFee", asset, spec.liquidation_fee)
-        if spec.stable_rate:
-            deployer.call(configurator, "setReserveStableRateBorrowing", asset, True)
+        configure_reserve(deployer, configurator, token, risk[symbol])
+        if risk[symbol].stable_rate:
+            deployer.call(configurator, "setReserveStableRateBorrowing", token.address, True)
 
 
 def _listing(aave: AaveLayout, token: Token, spec: RiskSpec) -> tuple[object, ...]:

@@ -11,14 +11,20 @@ from typing import Final
 from eth_abi.abi import encode
 
 from keeper.core.units import ZERO_ADDRESS, Address
+from keeper.devnet.aave import (
+    FLASH_PREMIUM,
+    LISTING_GAS,
+    MARKET_ID,
+    configure_reserve,
+    deploy_access,
+    deploy_oracle,
+)
 from keeper.devnet.contract import Artifact, Contract, Deployer
-from keeper.devnet.layout import ADMIN, FEED_DECIMALS, TREASURY, AaveLayout, EMode, Feed, Reserve, RiskSpec, Token
+from keeper.devnet.layout import ADMIN, TREASURY, AaveLayout, EMode, Feed, Reserve, RiskSpec, Token
 from keeper.devnet.packages import AAVE_V36, BGD_UTILS, OPENZEPPELIN, OPENZEPPELIN_UPGRADEABLE, SOLC_0837
 from keeper.devnet.solc import Project, compiled
 
 MIN_DECIMALS = 6
-MARKET_ID: Final = "keeper"
-FLASH_PREMIUM: Final = 5  # bps
 _LOGIC: Final = (
     "SupplyLogic",
     "BorrowLogic",
@@ -80,11 +86,11 @@ def _learn_errors() -> None:
 def deploy_aave(deployer: Deployer, tokens: Mapping[str, Token], feeds: Mapping[str, Feed]) -> AaveLayout:
     """The market without reserves."""
     provider = deployer.create(contract_artifact("PoolAddressesProvider"), MARKET_ID, ADMIN)
-    acl = _deploy_access(deployer, provider)
+    acl = deploy_access(deployer, provider, contract_artifact("ACLManager"))
     pool, configurator, curve = deploy_implementations(deployer, provider.address)
     deployer.call(provider, "setPoolImpl", pool.address)
     deployer.call(provider, "setPoolConfiguratorImpl", configurator.address)
-    oracle = _deploy_oracle(deployer, provider, tokens, feeds)
+    oracle = deploy_oracle(deployer, provider, contract_artifact("AaveOracle"), tokens, feeds)
     deployer.flush()
     pool = pool.at(provider.call("getPool"))
     configurator = configurator.at(provider.call("getPoolConfigurator"))
@@ -126,42 +132,15 @@ def deploy_helpers(deployer: Deployer, provider: Address, pool: Address) -> dict
     }
 
 
-def _deploy_access(deployer: Deployer, provider: Contract) -> Contract:
-    deployer.call(provider, "setACLAdmin", ADMIN)
-    acl = deployer.create(contract_artifact("ACLManager"), provider.address)
-    deployer.call(provider, "setACLManager", acl.address)
-    deployer.call(acl, "addPoolAdmin", ADMIN)
-    deployer.call(acl, "addEmergencyAdmin", ADMIN)
-    return acl
-
-
-def _deploy_oracle(
-    deployer: Deployer, provider: Contract, tokens: Mapping[str, Token], feeds: Mapping[str, Feed]
-) -> Contract:
-    assets = [token.address for token in tokens.values()]
-    sources = [feeds[symbol].proxy for symbol in tokens]
-    unit = 10**FEED_DECIMALS
-    oracle = deployer.create(
-        contract_artifact("AaveOracle"), provider.address, assets, sources, ZERO_ADDRESS, ZERO_ADDRESS, unit
-    )
-    deployer.call(provider, "setPriceOracle", oracle.address)
-    return oracle
-
-
 def init_reserves(
     deployer: Deployer, aave: AaveLayout, tokens: Mapping[str, Token], risk: Mapping[str, RiskSpec]
 ) -> None:
     """Queues the listing of ``tokens`` and their configuration. Their price sources are set already."""
     configurator = deployer.at(aave.configurator, contract_artifact("PoolConfigurator").abi)
     listings = [_listing(aave, token, risk[symbol]) for symbol, token in tokens.items()]
-    deployer.call(configurator, "initReserves", listings, gas=len(listings) * 3_000_000)
+    deployer.call(configurator, "initReserves", listings, gas=len(listings) * LISTING_GAS)
     for symbol, token in tokens.items():
-        spec, asset = risk[symbol], token.address
-        deployer.call(configurator, "configureReserveAsCollateral", asset, spec.ltv, spec.threshold, spec.bonus)
-        deployer.call(configurator, "setReserveBorrowing", asset, True)
-        deployer.call(configurator, "setReserveFactor", asset, spec.reserve_factor)
-        deployer.call(configurator, "setReserveFlashLoaning", asset, True)
-        deployer.call(configurator, "setLiquidationProtocolFee", asset, spec.liquidation_fee)
+        configure_reserve(deployer, configurator, token, risk[symbol])
 
 
 def rate_data(spec: RiskSpec) -> bytes:

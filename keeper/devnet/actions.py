@@ -4,6 +4,7 @@ Law: each method is one user's transaction(s), mined; a refusal of the protocol 
 Tokens a user needs are minted on the spot: nobody here has to be rich first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,6 +118,10 @@ class Actions(Stage):
     def set_price(self, symbol: str, price: int) -> Receipt:
         """A new answer of the feed, in units of 1e-8 dollars: a transaction of the oracle node to the aggregator."""
         return self.rpc.send_all([self.set_price_tx(symbol, price)])[0]
+
+    def set_prices(self, prices: Mapping[str, int]) -> list[Receipt]:
+        """New answers of several feeds, in one block."""
+        return self.rpc.send_all([self.set_price_tx(symbol, price) for symbol, price in prices.items()])
 
     def set_price_tx(self, symbol: str, price: int) -> Tx:
         feed = self.aggregator(symbol)

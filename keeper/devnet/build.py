@@ -28,6 +28,7 @@ from keeper.devnet.uniswap import deploy_uniswap
 from keeper.devnet.world import World
 
 _INGREDIENTS: Final = (
+    "aave.py",
     "aave_v302.py",
     "aave_v36.py",
     "build.py",

@@ -84,6 +84,8 @@ class Rpc:
         for start in range(0, len(todo), BATCH):
             part = todo[start : start + BATCH]
             answers = self._post([self._request(method, params) for method, params in part])
+            if isinstance(answers, dict):
+                self._result("batch", answers)  # refused as a whole
             for (method, _), answer in zip(part, sorted(answers, key=lambda one: int(one["id"])), strict=True):
                 yield self._result(method, answer)
 

@@ -112,3 +112,28 @@ def test_a_fork_leaves_its_source_alone(world: World) -> None:
         assert forked.price("WETH") == price // 2
         assert forked.layout.chain_id == int(fork.rpc.rpc("eth_chainId"), 16)
     assert world.price("WETH") == price
+
+
+def test_options_reach_the_node() -> None:
+    options = AnvilOptions(
+        chain_id=7, accounts=3, timestamp=1_000_000, gas_limit=40_000_000, base_fee=123, order="fifo"
+    )
+    with Anvil(options) as node:
+        block = node.rpc.rpc("eth_getBlockByNumber", "0x0", False)
+        assert node.rpc.rpc("eth_chainId") == hex(7)
+        assert len(node.rpc.rpc("eth_accounts")) == 3
+        assert [int(block[field], 16) for field in ("timestamp", "gasLimit", "baseFeePerGas")] == [
+            1_000_000,
+            40_000_000,
+            123,
+        ]
+
+
+@pytest.mark.parametrize("capped", [True, False])
+def test_the_cap_of_mainnet_on_one_transactions_gas(capped: bool) -> None:  # noqa: FBT001
+    with Anvil(AnvilOptions(tx_gas_limit=capped, hardfork="osaka")) as node:
+        if not capped:
+            assert node.rpc.send(ADMIN, SOMEBODY, value=1, gas=20_000_000)["status"] == "0x1"
+            return
+        with pytest.raises(RpcError, match="gas"):
+            node.rpc.send(ADMIN, SOMEBODY, value=1, gas=20_000_000)
