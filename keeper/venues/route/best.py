@@ -4,7 +4,7 @@ Law: a route is exact for the pools it was found on and carries them as it leave
 price of zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from keeper.core.plans import SwapLeg, VenueKind
@@ -22,6 +22,15 @@ class Route:
     amount_in: Amount
     amount_out: Amount
     fills: tuple[Fill, ...]
+
+    @classmethod
+    def of(cls, fills: tuple[Fill, ...]) -> "Route":
+        """The sum of its fills."""
+        return cls(Amount(sum(fill.amount_in for fill in fills)), Amount(sum(fill.amount_out for fill in fills)), fills)
+
+    def gain(self, hop_cost: int, *, selling: bool) -> int:
+        """What it brings (or saves), less the gas of its swaps."""
+        return (self.amount_out if selling else -self.amount_in) - hop_cost * len(self.after)
 
     @property
     def after(self) -> tuple[Pool, ...]:
@@ -49,8 +58,8 @@ def best_sale(
     """The route that brings most for ``amount`` of ``sold``. ``hop_cost``: the gas of one swap, in ``bought``."""
     if sold == bought:
         return Route(Amount(amount), Amount(amount), ())
-    paths = candidates(liquidity, Trade(sold, bought, amount, selling=True), routing)
-    return _best(paths, amount, routing.max_splits, hop_cost, selling=True)
+    trade = Trade(sold, bought, amount, selling=True, parts=routing.max_splits)
+    return _best(candidates(liquidity, trade, routing), trade, hop_cost)
 
 
 def best_purchase(
@@ -59,13 +68,14 @@ def best_purchase(
     """The route that costs least for ``amount`` of ``bought``. ``hop_cost``: the gas of one swap, in ``sold``."""
     if sold == bought:
         return Route(Amount(amount), Amount(amount), ())
-    paths = candidates(liquidity, Trade(sold, bought, amount, selling=False), routing)
-    return _best(paths, amount, routing.max_splits, hop_cost, selling=False)
+    trade = Trade(sold, bought, amount, selling=False, parts=routing.max_splits)
+    return _best(candidates(liquidity, trade, routing), trade, hop_cost)
 
 
 def sale_curve(liquidity: Liquidity, sold: Address, bought: Address, amount: int, routing: Routing) -> Curve | None:
     """Proceeds as a function of the amount, for amounts up to about ``amount``: paths are chosen once, for all."""
-    paths = candidates(liquidity, Trade(sold, bought, amount, selling=True), routing)
+    trade = Trade(sold, bought, amount, selling=True, parts=routing.max_splits)
+    paths = candidates(liquidity, trade, routing)
     while len(paths) > routing.max_splits:
         paths = _without_least(paths, _sold_most(Curve(paths), amount))
     return Curve(paths) if paths else None
@@ -80,27 +90,32 @@ def flash_swaps(
     return sorted(((pool, quote) for pool, quote in quoted if quote), key=lambda found: found[1].amount_in)
 
 
-def _best(paths: list[Path], amount: int, most: int, hop_cost: int, *, selling: bool) -> Route | None:
-    """Fewer and fewer paths, as long as it pays."""
-    best: tuple[int, tuple[Fill, ...]] | None = None
-    while paths:
+def _best(paths: list[Path], trade: Trade, hop_cost: int) -> Route | None:
+    """The best of every path alone and of ever fewer paths together; of equals the simpler one."""
+    routes = [*_alone(paths, trade), *_together(paths, trade, thrifty=hop_cost > 0)]
+    return max(routes, key=lambda route: route.gain(hop_cost, selling=trade.selling), default=None)
+
+
+def _alone(paths: list[Path], trade: Trade) -> Iterator[Route]:
+    for path in paths:
+        fill = path.quote_exact_in(trade.amount) if trade.selling else path.quote_exact_out(trade.amount)
+        if fill:
+            yield Route.of((fill,))
+
+
+def _together(paths: list[Path], trade: Trade, *, thrifty: bool) -> Iterator[Route]:
+    """Splits over all paths that are allowed; a thrifty one also drops paths that might not earn their gas."""
+    while len(paths) > 1:
         curve = Curve(paths)
-        fills = curve.sell(amount) if selling else curve.buy(amount)
+        fills = curve.sell(trade.amount) if trade.selling else curve.buy(trade.amount)
         if fills is None:
-            paths = paths[:-1]
+            paths = paths[:-1]  # dust does not divide
             continue
-        if len(fills) <= most:
-            swaps = sum(len(fill.after.pools) for fill in fills)
-            gain = sum(fill.amount_out if selling else -fill.amount_in for fill in fills) - swaps * hop_cost
-            if best is None or gain > best[0]:
-                best = (gain, fills)
-            if not hop_cost:
-                break
+        if len(fills) <= trade.parts:
+            yield Route.of(fills)
+            if not thrifty:
+                return
         paths = _without_least(paths, fills)
-    if best is None:
-        return None
-    total_in, total_out = (sum(side) for side in zip(*((f.amount_in, f.amount_out) for f in best[1]), strict=True))
-    return Route(Amount(total_in), Amount(total_out), best[1])
 
 
 def _without_least(paths: list[Path], fills: Sequence[Fill]) -> list[Path]:

@@ -38,21 +38,21 @@ class Trade:
     bought: Address
     amount: int
     selling: bool  # the amount is of the token sold
+    parts: int  # over how many paths it may be split
 
-    def share(self, parts: int) -> "Trade":
-        """The same for one part of the amount, rounded up."""
-        return Trade(self.sold, self.bought, -(-self.amount // parts), self.selling)
+    def hop(self, sold: Address, bought: Address, amount: int) -> "Trade":
+        """The same for one hop of a path."""
+        return Trade(sold, bought, amount, self.selling, self.parts)
 
 
 def candidates(liquidity: Liquidity, trade: Trade, routing: Routing) -> list[Path]:
     """Paths that share no pool, best first."""
     if trade.amount <= 0:
         return []
-    share = trade.share(routing.max_splits)
     ranked = []
     for tokens in _ways(trade.sold, trade.bought, routing):
-        for path in _along(liquidity, tokens, share, routing):
-            rank = _rank(path.quote_exact_in if trade.selling else path.quote_exact_out, share)
+        for path in _along(liquidity, tokens, trade, routing):
+            rank = _rank(path.quote_exact_in if trade.selling else path.quote_exact_out, trade)
             if rank:
                 ranked.append((rank, path))
     chosen: list[Path] = []
@@ -73,17 +73,18 @@ def _ways(sold: Address, bought: Address, routing: Routing) -> Iterator[tuple[Ad
             yield (sold, *middle, bought)
 
 
-def _along(liquidity: Liquidity, tokens: tuple[Address, ...], share: Trade, routing: Routing) -> Iterator[Path]:
+def _along(liquidity: Liquidity, tokens: tuple[Address, ...], trade: Trade, routing: Routing) -> Iterator[Path]:
     """The best pools of every hop, paired best with best."""
     hops = list(pairwise(tokens))
-    flow, by_hop = share.amount, []
-    for sold, bought in hops if share.selling else reversed(hops):
-        ranked = _ranked_pools(liquidity, Trade(sold, bought, flow, share.selling), routing)
+    flow, by_hop = trade.amount, []
+    for sold, bought in hops if trade.selling else reversed(hops):
+        ranked = _ranked_pools(liquidity, trade.hop(sold, bought, flow), routing)
         if not ranked:
             return
-        by_hop.append([pool for _, pool in ranked[: routing.max_splits]])
-        flow = abs(ranked[0][0][1])
-    ordered = by_hop if share.selling else reversed(by_hop)
+        by_hop.append([pool for _, pool in ranked[: trade.parts]])
+        (_, other), _ = ranked[0]
+        flow = abs(other) * trade.parts
+    ordered = by_hop if trade.selling else reversed(by_hop)
     for pools in zip(*ordered, strict=False):
         yield Path(tokens, tuple(pools))
 
@@ -103,9 +104,13 @@ def _ranked_pools(liquidity: Liquidity, trade: Trade, routing: Routing) -> list[
 
 
 def _rank(quote: Callable[[int], Quote | Fill | None], trade: Trade) -> Rank | None:
-    """Lower is better. One too thin for the amount comes after all that are not, if it can do an eighth of it."""
-    for thin, amount in enumerate((trade.amount, trade.amount >> 3)):
+    """Lower is better: by what one part of the amount comes to.
+
+    After those come pools too thin for a part that can do an eighth of it, then those to which a part is dust.
+    """
+    part = -(-trade.amount // trade.parts)
+    for fallback, amount in enumerate((part, part >> 3, trade.amount)):
         found = quote(amount)
         if found:
-            return thin, -found.amount_out if trade.selling else found.amount_in
+            return fallback, -found.amount_out if trade.selling else found.amount_in
     return None
