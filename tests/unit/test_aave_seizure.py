@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.core.plans import Action, Reason, Settlement
-from keeper.core.units import RAY, WAD, Address, Timestamp
+from keeper.core.plans import Action, Reason, Settlement, Witness
+from keeper.core.units import RAY, WAD, Address, Amount, Timestamp
 from keeper.protocols.aave_v3.intervals import accepted_intervals
 from keeper.protocols.aave_v3.pair import Gate, LiquidationPair, blocked
 from keeper.protocols.aave_v3.profiles import PROFILES, Profile
@@ -181,9 +181,9 @@ def test_an_empty_pool_pays_only_in_atokens(profile: Profile) -> None:
 
 def test_a_pair_is_an_action() -> None:
     address = Address("0x" + "11" * 20)
-    pair: Action = LiquidationPair(address, address, address, address, ALL[0], terms(), receive_wrapped=False)
+    pair: Action = LiquidationPair(address, address, address, address, address, ALL[0], terms(), receive_wrapped=False)
     ((low, high),) = pair.intervals()
-    assert (pair.protocol, low, high) == ("aave_v3", 1, 10**12)
+    assert (pair.protocol, low, high, pair.witness) == ("aave_v3", 1, 10**12, Witness(address, Amount(10**12)))
     assert pair.settle(high) == Settlement(paid=1904761905, received=995238095238095238, protocol_fee=4761904761904762)  # type: ignore[arg-type]
 
 

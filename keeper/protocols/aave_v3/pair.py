@@ -6,8 +6,8 @@ enabled and the debt not zero.
 
 from dataclasses import dataclass
 
-from keeper.core.plans import Reason, Settlement
-from keeper.core.units import Address, Timestamp
+from keeper.core.plans import Reason, Settlement, Witness
+from keeper.core.units import Address, Amount, Timestamp
 from keeper.protocols.aave_v3 import seizure
 from keeper.protocols.aave_v3.intervals import accepted_intervals
 from keeper.protocols.aave_v3.profiles import Profile
@@ -33,10 +33,16 @@ class LiquidationPair:
     account: Address
     collateral_asset: Address
     debt_asset: Address
+    debt_token: Address  # variable
     profile: Profile
     terms: LiquidationTerms
     receive_wrapped: bool  # take aTokens: the only way when the pool holds too little of the collateral
     protocol: str = "aave_v3"
+
+    @property
+    def witness(self) -> Witness | None:
+        """The scaled variable debt; there is none to look at when all of the debt is stable."""
+        return Witness(self.debt_token, Amount(self.terms.debt_scaled)) if self.terms.debt_scaled else None
 
     def intervals(self) -> tuple[tuple[int, int], ...]:
         """Closed intervals of repay amounts that the contract accepts, ascending and disjoint."""
