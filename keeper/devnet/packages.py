@@ -1,7 +1,7 @@
 """npm packages with the contracts of the local world: pinned, checksummed, without a dependency tree.
 
-Law: a package is used only when the sha512 of its tarball is the one on this page. ``npm pack`` downloads one tarball
-and runs no script of it; what a package depends on is listed here itself or is not had.
+Law: a package is used only when the sha512 of its tarball is the one on this page. ``npm pack`` downloads tarballs
+and runs no script of them; what a package depends on is listed here itself or is not had.
 """
 
 import base64
@@ -9,7 +9,9 @@ import hashlib
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,11 @@ class Package:
     def spec(self) -> str:
         """What ``npm pack`` is asked for."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def tarball(self) -> str:
+        """File name that ``npm pack`` gives it."""
+        return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
     @property
     def directory(self) -> str:
@@ -135,17 +142,46 @@ SOLC_0819: Final = Package(
     "sha512-yqurS3wzC4LdEvmMobODXqprV4MYJcVtinuxgrp61ac8K2zz40vXA0eSAskSHPgv8dQo7Nux39i3QBsHx4pqyA==",
 )
 
+# What the quick tier and the demo need beside anvil, and what the slow tier needs on top of it.
+QUICK: Final = (
+    AAVE_V302,
+    UNISWAP_V3_CORE,
+    UNISWAP_V3_PERIPHERY,
+    UNISWAP_ROUTER_02,
+    UNISWAP_V2_CORE,
+    UNISWAP_V2_PERIPHERY,
+    CHAINLINK,
+    BALANCER_VAULT,
+    BALANCER_INTERFACES,
+    BALANCER_UTILS,
+    MORPHO_BLUE,
+    SOLC_0706,
+    SOLC_0819,
+)
+SLOW: Final = (AAVE_V36, OPENZEPPELIN, OPENZEPPELIN_UPGRADEABLE, BGD_UTILS, SOLC_0837)
+
 
 def package_dir(package: Package) -> Path:
     """The unpacked, verified package; downloaded on first use."""
+    fetch([package])
+    return _folder(package)
 
-    def build(scratch: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=scratch.parent, prefix=".npm.") as downloads:
-            tarball = _download(package, Path(downloads))
+
+def fetch(packages: Iterable[Package]) -> None:
+    """Downloads, verifies and unpacks what is not there yet, with one call of npm."""
+    missing = [package for package in packages if not _folder(package).is_dir()]
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory(prefix="keeper-npm-") as downloads:
+        _download(missing, Path(downloads))
+        for package in missing:
+            tarball = Path(downloads) / package.tarball
             verify(package, tarball)
-            unpack(tarball, scratch)
+            build_once(_folder(package), partial(unpack, tarball))
 
-    return build_once(cache_dir() / "packages" / package.directory, build)
+
+def _folder(package: Package) -> Path:
+    return cache_dir() / "packages" / package.directory
 
 
 def verify(package: Package, tarball: Path) -> None:
@@ -168,19 +204,21 @@ def unpack(tarball: Path, target: Path) -> None:
                 archive.extract(member, target, filter="data")
 
 
-def _download(package: Package, target: Path) -> Path:
-    command = ["npm", "pack", "--ignore-scripts", "--silent", package.spec, "--pack-destination", str(target)]
+def _download(packages: Sequence[Package], target: Path) -> None:
+    specs = [package.spec for package in packages]
+    command = ["npm", "pack", "--ignore-scripts", "--prefer-offline", "--silent", "--pack-destination", str(target)]
+    what = ", ".join(specs)
     try:
-        done = subprocess.run(command, cwd=target, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+        done = subprocess.run(
+            [*command, *specs], cwd=target, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
     except FileNotFoundError as error:
-        msg = f"npm is needed to fetch {package.spec} for the local chain and is not on PATH; install Node.js 20"
+        msg = f"npm is needed to fetch {what} for the local chain and is not on PATH; install Node.js 20"
         raise DevnetError(msg) from error
     except subprocess.TimeoutExpired as error:
-        msg = f"npm pack {package.spec} gave no answer for {_TIMEOUT:.0f} s; check the network and try again"
+        msg = f"npm pack {what} gave no answer for {_TIMEOUT:.0f} s; check the network and try again"
         raise DevnetError(msg) from error
-    tarballs = list(target.glob("*.tgz"))
-    if done.returncode != 0 or len(tarballs) != 1:
+    if done.returncode != 0 or not all((target / package.tarball).is_file() for package in packages):
         said = (done.stderr or done.stdout).strip()[-400:]
-        msg = f"npm pack {package.spec} failed (exit {done.returncode}): {said or 'it said nothing'}"
+        msg = f"npm pack {what} failed (exit {done.returncode}): {said or 'it said nothing'}"
         raise DevnetError(msg)
-    return tarballs[0]

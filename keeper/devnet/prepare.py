@@ -12,6 +12,7 @@ from keeper.devnet.build import DEFAULT_VERSION, prepare_world, world_folder
 from keeper.devnet.cache import cache_dir, sweep
 from keeper.devnet.kits import KITS
 from keeper.devnet.lenders import PROJECTS
+from keeper.devnet.packages import QUICK, SLOW, fetch
 from keeper.devnet.solc import prepare_project
 from keeper.errors import KeeperError
 
@@ -20,9 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Fetches packages and builds the worlds."""
     parser = argparse.ArgumentParser(prog="python -m keeper.devnet.prepare", description="Prepare the local world.")
     parser.add_argument("--slow", action="store_true", help="also the versions that are compiled from source")
-    wanted = list(KITS) if parser.parse_args(argv).slow else [DEFAULT_VERSION]
+    arguments = parser.parse_args(argv)
+    wanted = list(KITS) if arguments.slow else [DEFAULT_VERSION]
     start = time.monotonic()
     try:
+        fetch([*QUICK, *(SLOW if arguments.slow else ())])
         for project in PROJECTS:
             prepare_project(project)
         for version in wanted:
