@@ -17,7 +17,7 @@ from keeper.chain.wire import Header
 from keeper.core.events import Block
 from keeper.errors import EndpointsUnavailable, RpcError
 
-SILENT_BLOCKS: Final = 4  # block times without a head that mean a broken socket
+SILENT_BLOCKS: Final = 3  # block times without a head that mean a broken socket
 MIN_SILENCE: Final = 2.0  # seconds
 MIN_POLL: Final = 0.1
 
@@ -83,9 +83,15 @@ class Heads:
             self._offer(header.block)
 
     async def _asking(self) -> None:
-        """Ask at once, then whenever nobody tells."""
+        """Ask while nobody tells, and once after every gap in what is told; and never be behind what a probe saw."""
+        filled = -1  # gaps that an answer has covered
         while True:
-            if self._latest is None or not self.live:
+            gaps, live = (self._told.gaps, self._told.live) if self._told else (0, False)
+            if not live or gaps != filled:
                 with suppress(EndpointsUnavailable, RpcError):  # the pool has said so, and looks again next time
                     self._offer(await self._pool.head())
+                    filled = gaps if live else -1
+            newest = self._pool.newest
+            if newest is not None and self._latest is not None and newest.number > self._latest.number:
+                self._offer(newest)
             await asyncio.sleep(self._poll)

@@ -76,6 +76,11 @@ class Pool:
         """Whether anybody can be asked."""
         return bool(self._roster.well)
 
+    @property
+    def newest(self) -> Block | None:
+        """The highest head that the last look at all endpoints has found. A hint, for free."""
+        return self._prober.newest
+
     def trust(self, block: Block) -> None:
         """A finalised block out of the keeper's own state: an endpoint that contradicts it is set aside."""
         self._prober.trust(block)

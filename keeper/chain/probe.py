@@ -21,6 +21,7 @@ class Prober:
     """Judges the endpoints of a roster, once or for ever."""
 
     def __init__(self, roster: Roster, rules: Rules) -> None:
+        self.newest: Block | None = None  # the highest head of those that are well
         self._roster = roster
         self._rules = rules
         self._heads: dict[str, tuple[Hash, float]] = {}  # by endpoint: its head, and since when
@@ -93,7 +94,8 @@ class Prober:
     ) -> None:
         """Keep the newest finalised hash of those that are well, and everyone's lag for the score."""
         well = [sighting for sighting, fault in zip(seen, verdicts, strict=True) if sighting and fault is None]
-        best = max((sighting.head.number for sighting in well), default=0)
+        self.newest = max((sighting.head for sighting in well), key=lambda head: head.number, default=None)
+        best = self.newest.number if self.newest else 0
         for endpoint, sighting in zip(self._roster.endpoints, seen, strict=True):
             endpoint.record.lag = max(0, best - sighting.head.number) if sighting else 0
         hashes = [sighting.anchors[common] for sighting in well if common is not None and common in sighting.anchors]

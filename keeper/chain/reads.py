@@ -161,13 +161,14 @@ async def state(endpoint: Endpoint, calls: Sequence[Call], at: Block) -> list[st
         try:
             found = await _state_by_hash(endpoint, calls, at)
         except RpcError as error:
-            if error.transient or endpoint.by_hash:
+            if error.transient:
                 raise
         else:
             endpoint.by_hash = True
             return found
     found = await _state_by_number(endpoint, calls, at)
-    endpoint.by_hash = False  # it took the number where it did not take the hash
+    if endpoint.by_hash is None:
+        endpoint.by_hash = False  # it took the number where it did not take the hash
     return found
 
 
