@@ -1,7 +1,8 @@
 # keeper, without compilers, without root, with nothing writable but /state and /tmp:
 #
 #   docker build -t keeper .
-#   docker run --read-only --tmpfs /tmp -v keeper-state:/state -v ./keeper.toml:/etc/keeper/keeper.toml:ro keeper check
+#   docker run --read-only --tmpfs /tmp -v keeper-state:/state -v ./keeper.toml:/etc/keeper/keeper.toml:ro \
+#     keeper check --config /etc/keeper/keeper.toml
 #
 # Secrets are files in /run/secrets, named like keeper_chain__rpc.
 
@@ -20,7 +21,7 @@ RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-di
  && /opt/keeper/bin/python -m pip install --no-deps /dist/keeper-*.whl
 
 FROM ${BASE}
-RUN useradd --system --uid 10001 --no-create-home --home-dir /state --shell /usr/sbin/nologin keeper \
+RUN useradd --uid 10001 --no-create-home --home-dir /state --shell /usr/sbin/nologin keeper \
  && install --directory --owner keeper --mode 0750 /state
 COPY --from=build /opt/keeper /opt/keeper
 COPY config /etc/keeper
@@ -29,7 +30,6 @@ ENV PATH=/opt/keeper/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     NUMBA_CACHE_DIR=/state/.cache/numba \
     KEEPER_CACHE=/state/.cache/keeper \
-    KEEPER_CONFIG=/etc/keeper/keeper.toml \
     KEEPER_STORE__PATH=/state/keeper.sqlite
 USER keeper
 WORKDIR /state
