@@ -216,6 +216,7 @@ class Reason(Enum):
     BREAKER = "risk.breaker"
     BLOCK_FULL = "block_gas"
     GAS_LIMIT = "gas_limit"
+    GAS_PRICE = "gas_price"
     SELF = "self_liquidation"
     QUARANTINED = "market.quarantined"
     NO_LIQUIDITY = "market.no_liquidity"

@@ -4,6 +4,7 @@ Law: what is read back is equal to what was written, to the last unit, whatever 
 """
 
 import json
+import sqlite3
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -17,6 +18,7 @@ from keeper.core.units import Address
 _MARK: Final = struct.Struct("<QQH")
 _POSITION: Final = struct.Struct("<HQQ")
 _LOW: Final = 2**64 - 1
+_BATCH: Final = 20_000  # rows read at once
 
 AccountRow = tuple[int, str, bytes, bytes]
 
@@ -29,28 +31,32 @@ def account_row(book: Book, row: int) -> AccountRow:
     return row, book.account(row), mark, b"".join(positions)
 
 
-def table(rows: list[AccountRow], annex: dict[tuple[int, int], tuple[int, ...]]) -> Table:
+def table(accounts: list[Address], held: sqlite3.Cursor, annexes: dict[tuple[int, int], tuple[int, ...]]) -> Table:
     """Stored rows, in the order of their numbers, as the book's own arrays."""
-    accounts = [Address(row[1]) for row in rows]
-    marks = np.frombuffer(b"".join([row[2] for row in rows]), dtype="<u8,<u8,<u2")
-    blobs = [row[3] for row in rows]
-    counts = np.fromiter(map(len, blobs), dtype=np.int64, count=len(rows)) // _POSITION.size
-    held = np.frombuffer(b"".join(blobs), dtype="<u2,<u8,<u8")
+    marks_of, counts_of, positions_of = [], [], []
+    while batch := held.fetchmany(_BATCH):
+        marks_of.append(b"".join([mark for mark, _ in batch]))
+        positions_of.append(b"".join([positions for _, positions in batch]))
+        counts_of.append(np.array([len(positions) for _, positions in batch]) // _POSITION.size)
+    marks = np.frombuffer(b"".join(marks_of), dtype="<u8,<u8,<u2")
+    positions = np.frombuffer(b"".join(positions_of), dtype="<u2,<u8,<u8")
+    counts = np.concatenate(counts_of)
     ends = np.cumsum(counts)
-    heads = np.where(counts > 0, ends - counts + 1, 0).astype(np.uint32)  # slot 0 is never used
-    following = np.arange(2, len(held) + 2, dtype=np.uint32)
+    if len(marks) != len(accounts) or ends[-1] != len(positions):
+        raise ValueError("marks or positions do not fit the accounts")
+    following = np.arange(2, len(positions) + 2, dtype=np.uint32)
     following[ends[counts > 0] - 1] = 0
     return Table(
         accounts=accounts,
         flags_low=marks["f0"].tobytes(),
         flags_high=marks["f1"].tobytes(),
         mode=marks["f2"].tobytes(),
-        head=heads.tobytes(),
+        head=np.where(counts > 0, ends - counts + 1, 0).astype(np.uint32).tobytes(),  # slot 0 is never used
         next=following.tobytes(),
-        column=held["f0"].tobytes(),
-        low=held["f1"].tobytes(),
-        high=held["f2"].tobytes(),
-        annex=annex,
+        column=positions["f0"].tobytes(),
+        low=positions["f1"].tobytes(),
+        high=positions["f2"].tobytes(),
+        annex=annexes,
     )
 
 
@@ -96,13 +102,9 @@ def load_fact(text: str, kind: str, types: Mapping[str, type]) -> Fact:
     return msgspec.convert(json.loads(text), types[kind])
 
 
-def changed_annexes(changes: Iterable[Change], book: Book) -> set[tuple[int, int]]:
-    """(row, column) pairs that have or had further integers beside their amount."""
-    return {
-        (change.row, change.column)
-        for change in changes
-        if isinstance(change, Changed) and (change.annex or (change.row < len(book) and book.annex(*change[:2])))
-    }
+def changed_amounts(changes: Iterable[Change]) -> set[tuple[int, int]]:
+    """(row, column) of every amount that a record names."""
+    return {(change.row, change.column) for change in changes if isinstance(change, Changed)}
 
 
 def changed_facts(changes: Iterable[Change]) -> set[tuple[str, str]]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from keeper.core.book import Book, Change, dump, touched
 from keeper.core.events import Block
 from keeper.core.units import Address, BlockNumber, Hash, Timestamp
@@ -57,6 +59,7 @@ class Store:
         self.path = path
         self.depth = depth
         self.db = schema.connect(path, chain_id)
+        self._annexed = {int(found) for (found,) in self.db.execute("SELECT DISTINCT market FROM annex")}
 
     def close(self) -> None:
         """Fold the write-ahead log in and close."""
@@ -91,20 +94,32 @@ class Store:
 
     def load(self, market: int, types: Mapping[str, type]) -> Book:
         """The market's book as of its cursor."""
+        try:
+            return self._load(market, types)
+        except (sqlite3.DatabaseError, ValueError, msgspec.MsgspecError) as error:
+            msg = f"state file {self.path} is damaged ({error}): move it away to start again from the chain"
+            raise StateCorrupt(msg) from error
+
+    def _load(self, market: int, types: Mapping[str, type]) -> Book:
         book = Book()
-        query = "SELECT row, account, mark, positions FROM account WHERE market = ? ORDER BY row"
-        stored = self.db.execute(query, (market,)).fetchall()
-        if stored and stored[-1][0] != len(stored) - 1:
-            msg = f"state file {self.path} misses accounts of market {market}: move it away to start again"
-            raise StateCorrupt(msg)
-        annex = self.db.execute("SELECT row, col, value FROM annex WHERE market = ?", (market,))
-        if stored:
-            book.fill(rows.table(stored, {(row, column): tuple(json.loads(value)) for row, column, value in annex}))
-        facts = self.db.execute("SELECT kind, key, value FROM fact WHERE market = ?", (market,))
-        for kind, key, value in facts:
+        accounts = self._accounts(market)
+        if accounts:
+            held = self.db.execute("SELECT mark, positions FROM account WHERE market = ? ORDER BY row", (market,))
+            annexes = self.db.execute("SELECT row, col, value FROM annex WHERE market = ?", (market,))
+            book.fill(rows.table(accounts, held, {(row, col): tuple(json.loads(text)) for row, col, text in annexes}))
+        for kind, key, value in self.db.execute("SELECT kind, key, value FROM fact WHERE market = ?", (market,)):
             book.learn(kind, key, rows.load_fact(value, kind, types))
         book.take_changes()
         return book
+
+    def _accounts(self, market: int) -> list[Address]:
+        """Read apart from all else, so that nothing freed later lies between what stays."""
+        query = "SELECT account FROM account WHERE market = ? ORDER BY row"
+        accounts = [Address(found) for (found,) in self.db.execute(query, (market,))]
+        last = self.db.execute("SELECT max(row) FROM account WHERE market = ?", (market,)).fetchone()[0]
+        if accounts and last != len(accounts) - 1:
+            raise ValueError(f"accounts of market {market} are missing")
+        return accounts
 
     # blocks --------------------------------------------------------------------------------------------------------
 
@@ -231,10 +246,15 @@ class Store:
         self._write_annexes(market, book, changes)
 
     def _write_annexes(self, market: int, book: Book, changes: list[Change]) -> None:
-        for row, column in rows.changed_annexes(changes, book):
-            value = book.annex(row, column) if row < len(book) else ()
-            if value:
-                entry = (market, row, column, json.dumps(value))
-                self.db.execute("INSERT OR REPLACE INTO annex VALUES (?, ?, ?, ?)", entry)
-            else:
-                self.db.execute("DELETE FROM annex WHERE market = ? AND row = ? AND col = ?", (market, row, column))
+        """Most markets have none, and then this costs a look."""
+        at = rows.changed_amounts(changes)
+        if market in self._annexed:
+            self.db.executemany(
+                "DELETE FROM annex WHERE market = ? AND row = ? AND col = ?", [(market, *one) for one in at]
+            )
+        entries = [
+            (market, *one, json.dumps(annex)) for one in at if one[0] < len(book) and (annex := book.annex(*one))
+        ]
+        if entries:
+            self._annexed.add(market)
+            self.db.executemany("INSERT OR REPLACE INTO annex VALUES (?, ?, ?, ?)", entries)

@@ -110,10 +110,10 @@ class Walk:
     def change_emodes(self) -> None:
         """A third category; up to 3.1 with a price source of its own."""
         if not self.stable_debt:
-            self.world.set_emode_category(EMode(3, "coins", ("WBTC", "LINK"), 8000, 8500, 10_200))
+            self.world.set_emode_category(EMode(3, "coins", ("WBTC", "LINK"), 8800, 9000, 10_200))
             return
         feed = self.world.add_feed("COINS", 1_234 * USD)
-        self.world.set_emode_category(EMode(3, "coins", ("WBTC", "LINK"), 8000, 8500, 10_200, feed.proxy))
+        self.world.set_emode_category(EMode(3, "coins", ("WBTC", "LINK"), 8800, 9000, 10_200, feed.proxy))
 
     def kill_emode_price(self) -> None:
         """Whoever is in the category has no health any more, whatever he holds."""

@@ -21,6 +21,9 @@ from keeper.protocols.aave_v3.tokens import TokenProfile
 BEFORE: Final = "before:"  # an implementation known only as the predecessor of another
 
 
+_MOVES: Final = (e.Mint, e.Burn)
+
+
 class Token(NamedTuple):
     """A reserve's token: where its amounts are kept and how its events are read."""
 
@@ -43,13 +46,14 @@ class Applier:
         self._derive(book)
         for log in logs:
             event = decode(log)
-            if event is not None:
+            if isinstance(event, _MOVES):
+                self._moved(book, event)
+            elif event is not None:
                 self._fold(book, event, block)
 
     def _fold(self, book: Book, event: e.Event, block: Block | None) -> None:
+        """Everything but the two events that make up most of history."""
         match event:
-            case e.Mint() | e.Burn():
-                self._moved(book, event)
             case e.BalanceTransfer():
                 self._transferred(book, event)
             case e.StableMint() | e.StableBurn():

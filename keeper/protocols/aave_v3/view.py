@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from keeper.core.book import Book
 from keeper.core.ports import Health, Quarantine
-from keeper.core.units import ZERO_ADDRESS, BaseValue, Timestamp, Wad
+from keeper.core.units import MAX_U256, ZERO_ADDRESS, BaseValue, Timestamp, Wad
 from keeper.protocols.aave_v3 import facts, health, maths
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT
 from keeper.protocols.aave_v3.profiles import PROFILES, Profile
@@ -107,6 +107,8 @@ class View:
         if self.profile is None:
             return Quarantine("pool", "the pool's implementation is not a known release")
         flags, mode = book.flags(row), book.mode(row)
+        if not flags and not any(column & 3 for column, _ in book.positions(row)):
+            return Health(Wad(MAX_U256), BaseValue(0), BaseValue(0))  # the pool answers before it looks at any price
         blocked = self._blocked(book, row, flags, mode)
         if blocked is not None:
             return blocked
