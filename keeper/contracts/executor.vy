@@ -1,0 +1,751 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+# pragma optimize gas
+"""
+@title Executor: a list of liquidations in one transaction
+@license MIT
+@notice
+    Laws
+    - Only an allow-listed caller starts anything, and only before the plan's last block.
+    - Orders live in transient storage. A callback believes nothing it is handed but what it owes: it runs once, only
+      for the one address it was armed for, and only while `execute` is under way.
+    - A step spends what the step itself obtained, never the float. The float in WETH is guarded by the measured
+      profit, which is at least zero; every other token by counting what came in.
+    - Whoever gets an approval or opaque calldata is allow-listed. A pool gets neither, and is the child of one of the
+      factories unless it is allow-listed. Approvals are exact, and zero again when the step ends.
+    - Profit is the growth of the balance of WETH. The bid is a share of what was measured, and is paid last.
+    - Tokens leave for the treasury only, and the treasury never changes.
+    A market that pays first and calls back becomes another `_fund` kind with its callback, and a branch in `_settle`.
+"""
+
+interface Token:
+    def balanceOf(owner: address) -> uint256: view
+    def allowance(owner: address, spender: address) -> uint256: view
+    def transfer(to: address, amount: uint256) -> bool: nonpayable
+    def approve(spender: address, amount: uint256) -> bool: nonpayable
+
+interface Weth:
+    def withdraw(amount: uint256): nonpayable
+
+interface DebtToken:
+    def scaledBalanceOf(account: address) -> uint256: view
+
+interface Self:
+    def route_through(router: address, token: address, amount: uint256, at: uint256, size: uint256) -> uint256: nonpayable
+
+interface Market:
+    def getReserveData(asset: address) -> uint256[15]: view
+    def withdraw(asset: address, amount: uint256, to: address) -> uint256: nonpayable
+
+interface PoolV2:
+    def getReserves() -> (uint256, uint256, uint256): view
+    def swap(out0: uint256, out1: uint256, to: address, data: Bytes[1]): nonpayable
+
+interface PoolV3:
+    def swap(to: address, zero_for_one: bool, amount: int256, limit: uint160, data: Bytes[1]) -> (int256, int256): nonpayable
+
+event RolesSet:
+    target: indexed(address)
+    roles: uint256
+
+event OwnershipOffered:
+    to: indexed(address)
+
+event OwnershipTaken:
+    by: indexed(address)
+
+event Swept:
+    token: indexed(address)
+    amount: uint256
+
+event Skipped:
+    step: uint256
+    reason: Bytes[ERROR]
+
+struct Factory:
+    deployer: address
+    init_hash: bytes32
+
+# Roles: what the owner allows an address to be.
+CALLER: constant(uint256) = 1  # may execute and sweep
+MARKET: constant(uint256) = 2  # may be liquidated on, and borrowed from: gets approvals
+ROUTER: constant(uint256) = 4  # may be called with opaque calldata: gets approvals
+POOL: constant(uint256) = 8  # may be swapped in although no factory made it
+
+# Funding kinds.
+OWN: constant(uint256) = 0
+FLASH_SWAP: constant(uint256) = 1
+AAVE: constant(uint256) = 2
+BALANCER: constant(uint256) = 3
+MORPHO: constant(uint256) = 4
+
+# Venues.
+UNISWAP_V2: constant(uint256) = 0
+UNISWAP_V3: constant(uint256) = 1
+ROUTED: constant(uint256) = 2
+
+# The gate: idle, busy, or an address with the callback it is awaited for.
+IDLE: constant(uint256) = 0
+BUSY: constant(uint256) = 1
+HOP: constant(uint256) = 255 << 160  # a swap's callback; fundings await with their kind
+GATE_SHIFT: constant(uint256) = 160
+
+# Flags of a step.
+SKIPPABLE: constant(uint256) = 1 << 168  # its failure is logged, not fatal
+WRAPPED: constant(uint256) = 1 << 169  # collateral comes as the receipt token; what the market has is withdrawn
+WITNESS: constant(uint256) = 1 << 170  # a word with the debt token follows: too little debt is an early exit
+SOURCE: constant(uint256) = 1 << 171  # a word with the lender or allow-listed pool follows
+PROBE: constant(uint256) = 1 << 172  # the market is asked for the account's health before anything is borrowed
+
+# Flags of a hop.
+FIRST: constant(uint256) = 1 << 192  # starts from the step's collateral
+FIXED: constant(uint256) = 1 << 193  # a word with the amount to sell follows, else all there is
+EXACT_OUT: constant(uint256) = 1 << 194  # buys what the step still owes, else sells
+LISTED: constant(uint256) = 1 << 195  # a word with the allow-listed pool or router follows
+
+U8: constant(uint256) = 2**8 - 1
+U16: constant(uint256) = 2**16 - 1
+U24: constant(uint256) = 2**24 - 1
+U32: constant(uint256) = 2**32 - 1
+U64: constant(uint256) = 2**64 - 1
+U128: constant(uint256) = 2**128 - 1
+U160: constant(uint256) = 2**160 - 1
+
+WAD: constant(uint256) = 10**18
+BPS: constant(uint256) = 10_000
+PIPS: constant(uint256) = 1_000_000
+BID_GAS: constant(uint256) = 30_000
+MIN_SQRT_PRICE: constant(uint160) = 4295128740
+MAX_SQRT_PRICE: constant(uint160) = 1461446703485210103287273052203988822378723970341
+
+HEAD_END: constant(uint256) = 36  # selector and head
+STEP: constant(uint256) = 160
+STEPS: constant(uint256) = 128
+ROUTE: constant(uint256) = 64
+CONVERSIONS: constant(uint256) = 8
+ERROR: constant(uint256) = 132
+
+WETH: public(immutable(address))
+TREASURY: public(immutable(address))
+FACTORIES: immutable(Factory[4])  # whose pools need no role
+
+owner: public(address)
+heir: public(address)
+roles: public(HashMap[address, uint256])
+
+gate: transient(uint256)
+order: transient(uint256[5])  # the step under way
+route: transient(uint256[ROUTE])  # its hops
+coin: transient(address)  # what the hop under way pays with
+limit: transient(uint256)  # and how much of it may still go
+
+
+@deploy
+def __init__(owner: address, treasury: address, weth: address, factories: Factory[4]):
+    assert owner != empty(address) and treasury != empty(address)
+    WETH = weth
+    TREASURY = treasury
+    FACTORIES = factories
+    self.owner = owner
+
+
+# --- execution ------------------------------------------------------------------------------------------------------
+
+
+@external
+def execute(head: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice Runs a plan. Its words follow `head` in the calldata: conversions, then steps (see encode.py).
+    @param head Minimum profit (128 bits), last block (64), bid in bps (16), conversions (16), steps (16).
+    @return Measured profit, bid paid out of it, and a bit for each skipped step.
+    """
+    # [caller
+    if self.roles[msg.sender] & CALLER == 0:
+        raw_revert(method_id("Forbidden()"))
+    # caller]
+    # [deadline
+    if block.number > (head >> 128) & U64:
+        raw_revert(method_id("Expired()"))
+    # deadline]
+    # [lock
+    if self.gate != IDLE:
+        raw_revert(method_id("Busy()"))
+    # lock]
+    # [profit
+    before: uint256 = self._balance(WETH)
+    # profit]
+    skipped: uint256 = self._run((head >> 208) & U16, (head >> 224) & U16)
+    profit: uint256 = 0
+    # [profit
+    after: uint256 = self._balance(WETH)
+    if after < before + (head & U128):
+        raw_revert(abi_encode(before, after, head & U128, method_id=method_id("Unprofitable(uint256,uint256,uint256)")))
+    profit = after - before
+    # profit]
+    bid: uint256 = profit * ((head >> 192) & U16) // BPS
+    if bid != 0:
+        self._pay_bid(bid)
+    self.gate = IDLE
+    return profit, bid, skipped
+
+
+@internal
+def _run(conversions: uint256, steps: uint256) -> uint256:
+    at: uint256 = HEAD_END
+    start: uint256[CONVERSIONS] = empty(uint256[CONVERSIONS])
+    for i: uint256 in range(conversions, bound=CONVERSIONS):
+        word: uint256 = self._word(at)
+        start[i] = self._balance(convert(word & U160, address))
+        at += 32 + 32 * ((word >> 160) & U8)
+    skipped: uint256 = 0
+    for i: uint256 in range(steps, bound=STEPS):
+        done: bool = False
+        at, done = self._step(i, at)
+        if not done:
+            skipped |= 1 << i
+    if skipped + 1 == 1 << steps:
+        raw_revert(method_id("NothingDone()"))
+    at = HEAD_END
+    for i: uint256 in range(conversions, bound=CONVERSIONS):
+        word: uint256 = self._word(at)
+        token: address = convert(word & U160, address)
+        count: uint256 = (word >> 160) & U8
+        self._load_route(at + 32, count)
+        at += 32 + 32 * count
+        rest: uint256 = self._balance(token) - start[i]
+        if rest != 0:
+            self._sell(count, token, rest, WETH, 0, 0)
+    return skipped
+
+
+@internal
+def _step(step: uint256, start: uint256) -> (uint256, bool):
+    """
+    @notice Runs the step whose words begin at `start` of the calldata: where the next one begins, and whether it was done.
+    """
+    order: uint256[5] = abi_decode(slice(msg.data, start, STEP), uint256[5])
+    at: uint256 = start + STEP
+    # [market
+    if self.roles[convert(order[0] & U160, address)] & MARKET == 0:
+        raw_revert(method_id("Forbidden()"))
+    # market]
+    gone: bool = False
+    # [witness
+    if order[0] & WITNESS != 0:
+        witness: address = convert(self._word(at) & U160, address)
+        debt: uint256 = staticcall DebtToken(witness).scaledBalanceOf(convert(order[1] & U160, address))
+        gone = debt < order[1] >> 160
+        at += 32
+    # witness]
+    source: address = empty(address)
+    if order[0] & SOURCE != 0:
+        source = convert(self._word(at) & U160, address)
+        at += 32
+    count: uint256 = (order[0] >> 176) & U8
+    if gone:
+        reason: Bytes[ERROR] = abi_encode(order[1] & U160, method_id=method_id("Gone(address)"))
+        self._give_up(step, order[0], reason)
+        return at + 32 * count, False
+    # [probe
+    if order[0] & PROBE != 0 and self._healthy(order):
+        reason: Bytes[ERROR] = abi_encode(order[1] & U160, method_id=method_id("Healthy(address)"))
+        self._give_up(step, order[0], reason)
+        return at + 32 * count, False
+    # probe]
+    self.order = order
+    if count != 0:
+        self._load_route(at, count)
+    return at + 32 * count, self._fund(step, order, source)
+
+
+@internal
+def _fund(step: uint256, order: uint256[5], source: address) -> bool:
+    """
+    @notice Arms the gate and obtains the debt asset; the rest of the step happens in the callback. All or nothing,
+        because it is one call.
+    """
+    kind: uint256 = (order[0] >> 160) & U8
+    gas_limit: uint256 = (order[0] >> 192) & U32
+    if gas_limit == 0:
+        gas_limit = msg.gas
+    debt: address = convert(order[3] & U160, address)
+    amount: uint256 = order[4] >> 128
+    data: Bytes[324] = b""
+    target: address = source
+    if kind == FLASH_SWAP:
+        pay: address = self._pay_token(order)
+        target = self._pool(source, pay, debt, order[2])
+        up: bool = convert(pay, uint160) < convert(debt, uint160)
+        data = abi_encode(
+            self,
+            up,
+            -convert(amount, int256),
+            MIN_SQRT_PRICE if up else MAX_SQRT_PRICE,
+            b"",
+            method_id=method_id("swap(address,bool,int256,uint160,bytes)"),
+        )
+    elif kind == OWN:
+        target = self
+        data = method_id("own()")
+    else:
+        if source == empty(address):
+            target = convert(order[0] & U160, address)
+        # [market
+        elif self.roles[source] & MARKET == 0:
+            raw_revert(method_id("Forbidden()"))
+        # market]
+        if kind == AAVE:
+            data = abi_encode(
+                self,
+                debt,
+                amount,
+                b"",
+                empty(uint16),
+                method_id=method_id("flashLoanSimple(address,address,uint256,bytes,uint16)"),
+            )
+        elif kind == MORPHO:
+            data = abi_encode(debt, amount, b"", method_id=method_id("flashLoan(address,uint256,bytes)"))
+        else:
+            tokens: DynArray[address, 1] = [debt]
+            amounts: DynArray[uint256, 1] = [amount]
+            data = abi_encode(
+                self, tokens, amounts, b"", method_id=method_id("flashLoan(address,address[],uint256[],bytes)")
+            )
+    self.gate = convert(target, uint256) | (kind << GATE_SHIFT)
+    done: bool = False
+    reason: Bytes[ERROR] = b""
+    done, reason = raw_call(target, data, max_outsize=ERROR, gas=gas_limit, revert_on_failure=False)
+    if not done:
+        self.gate = BUSY
+        self._give_up(step, order[0], reason)
+        return False
+    # [callback
+    if self.gate != BUSY:
+        raw_revert(method_id("NoCallback()"))
+    # callback]
+    return True
+
+
+@internal
+def _give_up(step: uint256, flags: uint256, reason: Bytes[ERROR]):
+    if flags & SKIPPABLE == 0:
+        raw_revert(reason)
+    log Skipped(step=step, reason=reason)
+
+
+# --- callbacks ------------------------------------------------------------------------------------------------------
+
+
+@external
+def uniswapV3SwapCallback(delta0: int256, delta1: int256, data: Bytes[1]):
+    owed: uint256 = convert(max(delta0, delta1), uint256)
+    armed: uint256 = self.gate
+    self.gate = BUSY
+    if armed == convert(msg.sender, uint256) | HOP:
+        self.limit -= owed
+        assert extcall Token(self.coin).transfer(msg.sender, owed, default_return_value=True)
+    elif armed == convert(msg.sender, uint256) | (FLASH_SWAP << GATE_SHIFT):
+        self._work(owed)
+    else:
+        raw_revert(method_id("Foreign()"))
+
+
+@external
+def executeOperation(asset: address, amount: uint256, premium: uint256, initiator: address, data: Bytes[1]) -> bool:
+    self._enter(AAVE)
+    if initiator != self:
+        raw_revert(method_id("Foreign()"))
+    self._work(amount + premium)
+    return True
+
+
+@external
+def receiveFlashLoan(tokens: DynArray[address, 1], amounts: DynArray[uint256, 1], fees: DynArray[uint256, 1], data: Bytes[1]):
+    self._enter(BALANCER)
+    self._work(amounts[0] + fees[0])
+
+
+@external
+def onMorphoFlashLoan(amount: uint256, data: Bytes[1]):
+    self._enter(MORPHO)
+    self._work(amount)
+
+
+@external
+def own():
+    """
+    @notice A step paid from the float, called by this contract itself so that it is all or nothing.
+    """
+    self._enter(OWN)
+    self._work(self.order[4] >> 128)
+
+
+@internal
+@view
+def _pay_token(order: uint256[5]) -> address:
+    """
+    @notice What a flash swap is paid with: the collateral, or what the last hop brings.
+    """
+    last: uint256 = order[2] >> 216
+    if last == 0:
+        return convert(order[2] & U160, address)
+    return convert(self.route[last - 1] & U160, address)
+
+
+@internal
+def _enter(kind: uint256):
+    if self.gate != convert(msg.sender, uint256) | (kind << GATE_SHIFT):
+        raw_revert(method_id("Foreign()"))
+    self.gate = BUSY
+
+
+# --- the work of a step ---------------------------------------------------------------------------------------------
+
+
+@internal
+def _work(owed: uint256):
+    """
+    @notice Liquidates, sells, and gives back what is owed to the caller of the callback.
+    """
+    order: uint256[5] = self.order
+    kind: uint256 = (order[0] >> 160) & U8
+    count: uint256 = (order[0] >> 176) & U8
+    market: address = convert(order[0] & U160, address)
+    debt: address = convert(order[3] & U160, address)
+    pulled: uint256 = 0  # what the market, being the lender too, takes back by the same approval
+    if kind == AAVE and msg.sender == market:
+        pulled = owed
+    received: uint256 = 0
+    unspent: uint256 = 0
+    received, unspent = self._settle(order, count, pulled)
+    pay: address = debt
+    have: uint256 = (order[4] >> 128) - (order[4] & U128) + unspent
+    if kind == FLASH_SWAP:
+        pay = self._pay_token(order)
+        have = received if count == 0 else 0
+    elif order[2] & U160 == order[3] & U160:
+        have = (order[4] >> 128) + received  # one asset is both: what was paid is already taken off
+    if count != 0:
+        have = self._sell(count, convert(order[2] & U160, address), received, pay, owed, have)
+    if have < owed:
+        raw_revert(abi_encode(have, owed, method_id=method_id("Short(uint256,uint256)")))
+    if kind == FLASH_SWAP or kind == BALANCER:
+        assert extcall Token(pay).transfer(msg.sender, owed, default_return_value=True)
+    elif kind != OWN and pulled == 0:
+        assert extcall Token(pay).approve(msg.sender, owed, default_return_value=True)
+
+
+@internal
+def _settle(order: uint256[5], count: uint256, pulled: uint256) -> (uint256, uint256):
+    """
+    @notice One liquidation on Aave: collateral received, and what was not spent of the repay amount.
+    """
+    market: address = convert(order[0] & U160, address)
+    collateral: address = convert(order[2] & U160, address)
+    debt: address = convert(order[3] & U160, address)
+    repay: uint256 = order[4] & U128
+    wrapped: bool = order[0] & WRAPPED != 0
+    measured: address = collateral
+    if wrapped:
+        measured = convert((staticcall Market(market).getReserveData(collateral))[8] & U160, address)
+    elif collateral == WETH and count == 0 and order[0] & (SKIPPABLE | U8 << 160) == FLASH_SWAP << 160:
+        measured = empty(address)  # a single direct flash swap for WETH: its profit says it all
+    before: uint256 = 0
+    if measured != empty(address):
+        before = self._balance(measured)
+    assert extcall Token(debt).approve(market, repay + pulled, default_return_value=True)
+    done: bool = False
+    reason: Bytes[ERROR] = b""
+    done, reason = raw_call(
+        market,
+        abi_encode(
+            collateral,
+            debt,
+            order[1] & U160,
+            repay,
+            wrapped,
+            method_id=method_id("liquidationCall(address,address,address,uint256,bool)"),
+        ),
+        max_outsize=ERROR,
+        revert_on_failure=False,
+    )
+    if not done:
+        if self._healthy(order):
+            raw_revert(abi_encode(order[1] & U160, method_id=method_id("Healthy(address)")))
+        raw_revert(reason)
+    received: uint256 = max_value(uint256)
+    if measured != empty(address):
+        received = self._balance(measured) - before
+    if wrapped:
+        there: uint256 = staticcall Token(collateral).balanceOf(measured)
+        received = extcall Market(market).withdraw(collateral, min(received, there), self)
+    unspent: uint256 = 0
+    # [allowance
+    unspent = staticcall Token(debt).allowance(self, market) - pulled
+    if unspent != 0:
+        assert extcall Token(debt).approve(market, 0, default_return_value=True)
+        if pulled != 0:
+            assert extcall Token(debt).approve(market, pulled, default_return_value=True)
+    # allowance]
+    return received, unspent
+
+
+@internal
+@view
+def _healthy(order: uint256[5]) -> bool:
+    """
+    @notice Whether Aave would refuse the account; a market that does not answer leaves the question to the liquidation.
+    """
+    done: bool = False
+    data: Bytes[192] = b""
+    done, data = raw_call(
+        convert(order[0] & U160, address),
+        abi_encode(order[1] & U160, method_id=method_id("getUserAccountData(address)")),
+        max_outsize=192,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    return done and len(data) == 192 and extract32(data, 160, output_type=uint256) >= WAD
+
+
+# --- selling --------------------------------------------------------------------------------------------------------
+
+
+@internal
+def _sell(count: uint256, first: address, stock: uint256, pay: address, owed: uint256, had: uint256) -> uint256:
+    """
+    @notice Runs the hops of the route from `stock` of `first`; what there is then of `pay`, `had` included.
+    """
+    left: uint256 = stock
+    have: uint256 = had
+    token: address = first
+    amount: uint256 = stock
+    at: uint256 = 0
+    for _: uint256 in range(ROUTE):
+        if at == count:
+            break
+        hop: uint256 = self.route[at]
+        at += 1
+        if hop & FIRST != 0:
+            token = first
+            amount = left
+            if hop & FIXED != 0:
+                amount = self.route[at]
+                at += 1
+        pool: address = empty(address)
+        if hop & LISTED != 0:
+            pool = convert(self.route[at] & U160, address)
+            at += 1
+        wanted: uint256 = 0
+        if hop & EXACT_OUT != 0:
+            if have >= owed:
+                break
+            wanted = owed - have
+        out: address = convert(hop & U160, address)
+        before: uint256 = self._balance(out)
+        venue: uint256 = (hop >> 184) & U8
+        spent: uint256 = amount
+        if venue == UNISWAP_V3:
+            spent = self._swap_v3(self._pool(pool, token, out, hop), token, out, amount, wanted)
+        elif venue == UNISWAP_V2:
+            pool = self._pool(pool, token, out, hop)
+            spent = self._swap_v2(pool, token, out, (hop >> 160) & U24, amount, wanted)
+        else:
+            size: uint256 = (hop >> 200) & U16
+            spent = extcall Self(self).route_through(pool, token, amount, at, size)
+            at += (size + 31) // 32
+        bought: uint256 = self._balance(out) - before
+        if token == first:
+            left -= spent
+        if token == pay:
+            have -= spent
+        if out == first:
+            left += bought
+        if out == pay:
+            have += bought
+        token = out
+        amount = bought
+    return have
+
+
+@internal
+def _swap_v3(pool: address, token: address, out: address, amount: uint256, wanted: uint256) -> uint256:
+    """
+    @notice Sells `amount`, or buys `wanted` for at most `amount`; what was spent.
+    """
+    self.coin = token
+    self.limit = amount
+    self.gate = convert(pool, uint256) | HOP
+    up: bool = convert(token, uint160) < convert(out, uint160)
+    specified: int256 = convert(amount, int256)
+    if wanted != 0:
+        specified = -convert(wanted, int256)
+    extcall PoolV3(pool).swap(self, up, specified, MIN_SQRT_PRICE if up else MAX_SQRT_PRICE, b"", skip_contract_check=True)
+    if self.gate != BUSY:
+        raw_revert(method_id("NoCallback()"))
+    return amount - self.limit
+
+
+@internal
+def _swap_v2(pool: address, token: address, out: address, fee: uint256, amount: uint256, wanted: uint256) -> uint256:
+    """
+    @notice Sells `amount`, or buys `wanted` for at most `amount`; what was spent.
+    """
+    up: bool = convert(token, uint160) < convert(out, uint160)
+    stock: uint256 = 0
+    stock_out: uint256 = 0
+    stamp: uint256 = 0
+    stock, stock_out, stamp = staticcall PoolV2(pool).getReserves()
+    if not up:
+        turned: uint256 = stock
+        stock = stock_out
+        stock_out = turned
+    spent: uint256 = amount
+    bought: uint256 = wanted
+    if wanted == 0:
+        net: uint256 = amount * (PIPS - fee)
+        bought = net * stock_out // (stock * PIPS + net)
+    else:
+        spent = stock * wanted * PIPS // ((stock_out - wanted) * (PIPS - fee)) + 1
+        if spent > amount:
+            raw_revert(abi_encode(amount, spent, method_id=method_id("Short(uint256,uint256)")))
+    assert extcall Token(token).transfer(pool, spent, default_return_value=True)
+    extcall PoolV2(pool).swap(0 if up else bought, bought if up else 0, self, b"")
+    return spent
+
+
+@external
+def route_through(router: address, token: address, amount: uint256, at: uint256, size: uint256) -> uint256:
+    """
+    @notice Lets an allow-listed router take up to `amount`; what it took. Called by this contract itself, so that the
+        memory it needs is paid for only by those who use it.
+    """
+    if msg.sender != self or self.roles[router] & ROUTER == 0:
+        raw_revert(method_id("Forbidden()"))
+    words: DynArray[uint256, ROUTE] = []
+    for i: uint256 in range((size + 31) // 32, bound=ROUTE):
+        words.append(self.route[at + i])
+    assert extcall Token(token).approve(router, amount, default_return_value=True)
+    raw_call(router, slice(abi_encode(words), 64, size))
+    left: uint256 = staticcall Token(token).allowance(self, router)
+    if left != 0:
+        assert extcall Token(token).approve(router, 0, default_return_value=True)
+    return amount - left
+
+
+@internal
+@view
+def _pool(listed: address, token: address, out: address, word: uint256) -> address:
+    """
+    @notice The pool of one of the factories, or an allow-listed one.
+    """
+    if listed != empty(address):
+        if self.roles[listed] & POOL == 0:
+            raw_revert(method_id("Forbidden()"))
+        return listed
+    low: address = token
+    high: address = out
+    if convert(token, uint160) > convert(out, uint160):
+        low = out
+        high = token
+    salt: bytes32 = empty(bytes32)
+    if (word >> 184) & U8 == UNISWAP_V3:
+        salt = keccak256(abi_encode(low, high, (word >> 160) & U24))
+    else:
+        salt = keccak256(concat(convert(low, bytes20), convert(high, bytes20)))
+    factory: Factory = FACTORIES[(word >> 196) & 3]
+    digest: bytes32 = keccak256(concat(0xff, convert(factory.deployer, bytes20), salt, factory.init_hash))
+    return convert(convert(digest, uint256) & U160, address)
+
+
+# --- small things ---------------------------------------------------------------------------------------------------
+
+
+@internal
+def _pay_bid(bid: uint256):
+    """
+    @notice A fee recipient that refuses loses the bid to us; it can neither stop nor starve the transaction.
+    """
+    extcall Weth(WETH).withdraw(bid)
+    paid: bool = raw_call(block.coinbase, b"", value=bid, gas=BID_GAS, revert_on_failure=False)
+
+
+@internal
+def _load_route(at: uint256, count: uint256):
+    for i: uint256 in range(count, bound=ROUTE):
+        self.route[i] = self._word(at + 32 * i)
+
+
+@internal
+@view
+def _balance(token: address) -> uint256:
+    return staticcall Token(token).balanceOf(self, skip_contract_check=True)
+
+
+@internal
+@view
+def _word(at: uint256) -> uint256:
+    return convert(slice(msg.data, at, 32), uint256)
+
+
+# --- the owner, and what leaves -------------------------------------------------------------------------------------
+
+
+@external
+def set_roles(targets: DynArray[address, 32], roles: uint256):
+    self._only_owner()
+    for target: address in targets:
+        self.roles[target] = roles
+        log RolesSet(target=target, roles=roles)
+
+
+@external
+def offer_ownership(heir: address):
+    self._only_owner()
+    self.heir = heir
+    log OwnershipOffered(to=heir)
+
+
+@external
+def take_ownership():
+    if msg.sender != self.heir:
+        raw_revert(method_id("Forbidden()"))
+    self.owner = msg.sender
+    self.heir = empty(address)
+    log OwnershipTaken(by=msg.sender)
+
+
+@external
+def sweep(token: address, keep: uint256) -> uint256:
+    """
+    @notice Sends all but `keep` of a token (zero: of the native one) to the treasury.
+    """
+    if msg.sender != self.owner and self.roles[msg.sender] & CALLER == 0:
+        raw_revert(method_id("Forbidden()"))
+    if self.gate != IDLE:
+        raw_revert(method_id("Busy()"))
+    amount: uint256 = 0
+    if token == empty(address):
+        amount = self.balance - keep
+        raw_call(TREASURY, b"", value=amount)
+    else:
+        amount = self._balance(token) - keep
+        assert extcall Token(token).transfer(TREASURY, amount, default_return_value=True)
+    log Swept(token=token, amount=amount)
+    return amount
+
+
+@external
+@payable
+def __default__():
+    """
+    @notice Ether comes from unwrapping only.
+    """
+    assert msg.sender == WETH
+
+
+@internal
+@view
+def _only_owner():
+    if msg.sender != self.owner:
+        raw_revert(method_id("Forbidden()"))
