@@ -2,7 +2,7 @@
 #
 #   docker build -t keeper .
 #   docker run --read-only --tmpfs /tmp -v keeper-state:/state -v ./keeper.toml:/etc/keeper/keeper.toml:ro \
-#     keeper check --config /etc/keeper/keeper.toml
+#     keeper accounts --config /etc/keeper/keeper.toml
 #
 # Secrets are files in /run/secrets, named like keeper_chain__rpc.
 

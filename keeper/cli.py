@@ -36,7 +36,7 @@ class Command:
     help: str
     module: str
     function: str
-    arguments: Callable[[ArgumentParser], None]
+    arguments: Callable[[ArgumentParser], None] = lambda _: None
     configured: bool = True
 
 
@@ -55,14 +55,9 @@ def _audit(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
-def _check(_parser: ArgumentParser) -> None:
-    """Nothing but the configuration."""
-
-
 COMMANDS: Final = (
-    Command("accounts", "every borrower and its health", "keeper.daemon", "accounts", _accounts),
-    Command("audit", "the book against the chain's own view", "keeper.daemon", "audit", _audit),
-    Command("check", "everything that can be wrong before start, at once", "keeper.daemon", "check", _check),
+    Command("accounts", "every borrower and its health", "keeper.commands", "accounts", _accounts),
+    Command("audit", "the book against the chain's own view", "keeper.commands", "audit", _audit),
 )
 
 

@@ -1,16 +1,18 @@
 """The command line as a script sees it: the real console script, its exit codes, its two streams."""
 
+import inspect
 import json
 import os
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import keeper
-from keeper.cli import COMMANDS, INTERRUPTED, READER_GONE, main
+from keeper.cli import COMMANDS, INTERRUPTED, READER_GONE, Command, main
 from keeper.errors import Exit
 
 SCRIPT = Path(sys.executable).with_name("keeper")
@@ -105,6 +107,11 @@ def test_every_command_explains_itself(name: str) -> None:
     assert f"usage: keeper {name}" in done.stdout
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_is_there(command: Command) -> None:
+    assert inspect.iscoroutinefunction(getattr(import_module(command.module), command.function))
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -115,9 +122,9 @@ def test_every_command_explains_itself(name: str) -> None:
         ("accounts", "--block", "x"),
         ("accounts", "--sort", "colour"),
         ("audit", "--all", "--sample", "5"),
-        ("check", "--conf", "x"),
-        ("check", "--chain.id"),
-        ("check", "surplus"),
+        ("accounts", "--conf", "x"),
+        ("accounts", "--chain.id"),
+        ("accounts", "surplus"),
     ],
 )
 def test_bad_usage_exits_2_and_writes_nothing_to_stdout(words: tuple[str, ...]) -> None:
