@@ -92,7 +92,7 @@ def flash_swaps(
 
 def _best(paths: list[Path], trade: Trade, hop_cost: int) -> Route | None:
     """The best of every path alone and of ever fewer paths together; of equals the simpler one."""
-    routes = [*_alone(paths, trade), *_together(paths, trade, thrifty=hop_cost > 0)]
+    routes = [*_alone(paths, trade), *_together(paths, trade)]
     return max(routes, key=lambda route: route.gain(hop_cost, selling=trade.selling), default=None)
 
 
@@ -103,8 +103,8 @@ def _alone(paths: list[Path], trade: Trade) -> Iterator[Route]:
             yield Route.of((fill,))
 
 
-def _together(paths: list[Path], trade: Trade, *, thrifty: bool) -> Iterator[Route]:
-    """Splits over all paths that are allowed; a thrifty one also drops paths that might not earn their gas."""
+def _together(paths: list[Path], trade: Trade) -> Iterator[Route]:
+    """Splits over ever fewer paths: the last ones may not earn their gas, or lose more to rounding than they bring."""
     while len(paths) > 1:
         curve = Curve(paths)
         fills = curve.sell(trade.amount) if trade.selling else curve.buy(trade.amount)
@@ -113,8 +113,6 @@ def _together(paths: list[Path], trade: Trade, *, thrifty: bool) -> Iterator[Rou
             continue
         if len(fills) <= trade.parts:
             yield Route.of(fills)
-            if not thrifty:
-                return
         paths = _without_least(paths, fills)
 
 

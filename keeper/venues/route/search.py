@@ -16,6 +16,7 @@ from keeper.core.venues import Liquidity, Pool, Quote
 from keeper.venues.route.path import Fill, Path
 
 MAX_PATHS: Final = 8  # considered together
+THINNER: Final = range(0, 21, 4)  # down to a millionth of a part, a pool is asked what it can do
 
 Rank: TypeAlias = tuple[int, int]
 
@@ -106,10 +107,10 @@ def _ranked_pools(liquidity: Liquidity, trade: Trade, routing: Routing) -> list[
 def _rank(quote: Callable[[int], Quote | Fill | None], trade: Trade) -> Rank | None:
     """Lower is better: by what one part of the amount comes to.
 
-    After those come pools too thin for a part that can do an eighth of it, then those to which a part is dust.
+    After those come pools too thin for a whole part, the thinner the later, then those to which a part is dust.
     """
     part = -(-trade.amount // trade.parts)
-    for fallback, amount in enumerate((part, part >> 3, trade.amount)):
+    for fallback, amount in enumerate((*(part >> bits for bits in THINNER), trade.amount)):
         found = quote(amount)
         if found:
             return fallback, -found.amount_out if trade.selling else found.amount_in
