@@ -60,12 +60,44 @@ def in_bps(bid: int, profit: int, floor: int, ceiling: int) -> Bps | None:
     bps = mul_div_down(bid, BPS, profit)
     if mul_div_down(profit, bps, BPS) < floor:
         bps += 1
-    return Bps(bps) if bps <= BPS and mul_div_down(profit, bps, BPS) <= ceiling else None
+    return Bps(bps) if bps < BPS and mul_div_down(profit, bps, BPS) <= ceiling else None
 
 
 def per_gas(bid: int, gas: int) -> Wei:
     """The bid as a priority fee."""
     return Wei(bid // gas)
+
+
+class Offer(NamedTuple):
+    """A bid as a plan carries it."""
+
+    bps: Bps  # of measured profit
+    tip: Wei  # per gas
+    total: Wei
+
+    def least_profit(self, needed: int) -> int:
+        """The smallest measured profit that leaves ``needed`` when the share is paid."""
+        return (needed - 1) * BPS // (BPS - self.bps) + 1 if needed > 0 else 0
+
+
+def settle_bid(
+    policy: BidPolicy, beta: Bps, profit: int, value: int, gas: int, keep: int, *, shared: bool
+) -> Offer | None:
+    """The bid out of ``value``, of which ``keep`` stays ours; ``None`` when there is no room for one.
+
+    ``shared``: the executor pays a share of profit itself, and the priority fee is only the policy's. Else the bid is
+    a priority fee altogether.
+    """
+    tip = policy.tip * gas
+    wish = policy.offer(value, beta, keep)
+    if wish is None or tip > value - keep:
+        return None
+    offer = max(wish, tip)
+    if not shared:
+        per = per_gas(offer, gas)
+        return Offer(Bps(0), per, Wei(per * gas)) if per * gas >= policy.floor else None
+    bps = in_bps(offer - tip, profit, max(policy.floor - tip, 0), value - keep - tip)
+    return None if bps is None else Offer(bps, policy.tip, Wei(tip + mul_div_down(profit, bps, BPS)))
 
 
 # --- learning ---------------------------------------------------------------------------------------------------

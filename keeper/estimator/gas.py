@@ -8,11 +8,11 @@ Laws
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from keeper.core.plans import FundingKind, Leg, VenueKind
+from keeper.core.plans import FundingKind, Leg, SwapLeg, VenueKind
 from keeper.core.units import BPS, Wei, div_up, mul_div_up
 
 TX_GAS_CAP: Final = 2**24  # EIP-7825: no transaction may ask for more
@@ -80,25 +80,43 @@ class LegShape(NamedTuple):
     swaps: tuple[tuple[VenueKind, ...], ...]
 
 
-Shape = tuple[LegShape, ...]  # of a plan: its legs' shapes, sorted
+class Shape(NamedTuple):
+    """The same of a whole plan. The order of its legs does not matter."""
+
+    legs: tuple[LegShape, ...]
+    conversions: tuple[tuple[VenueKind, ...], ...] = ()
+
+    @classmethod
+    def of(cls, legs: Iterable[Leg], conversions: Iterable[SwapLeg] = ()) -> "Shape":
+        """The shape of a plan made of these."""
+        return cls(tuple(sorted(leg_shape(leg) for leg in legs)), _kinds(conversions))
 
 
 def leg_shape(leg: Leg) -> LegShape:
     """The shape of a leg."""
-    swaps = tuple(tuple(hop.venue for hop in swap.hops) for swap in leg.swaps)
-    return LegShape(leg.protocol, leg.funding.kind, leg.receive_wrapped, leg.settlement.bad_debt > 0, swaps)
+    bad_debt = leg.settlement.bad_debt > 0
+    return LegShape(leg.protocol, leg.funding.kind, leg.receive_wrapped, bad_debt, _kinds(leg.swaps))
 
 
-def plan_shape(legs: tuple[Leg, ...]) -> Shape:
-    """The shape of a plan: the order of its legs does not matter."""
-    return tuple(sorted(leg_shape(leg) for leg in legs))
+def _kinds(swaps: Iterable[SwapLeg]) -> tuple[tuple[VenueKind, ...], ...]:
+    return tuple(tuple(hop.venue for hop in swap.hops) for swap in swaps)
 
 
 def prior(shape: LegShape) -> int:
     """A leg's gas before anything was learned, erring upward."""
     gas = _CALLS.get(shape.protocol, _CALL) + _FUNDING[shape.funding]
     gas += _BAD_DEBT if shape.bad_debt else 0
-    return gas + sum(_HOP[kind] for swap in shape.swaps for kind in swap)
+    return gas + hops_prior(shape.swaps)
+
+
+def hops_prior(swaps: Iterable[Iterable[VenueKind]]) -> int:
+    """The same for some swaps."""
+    return sum(_HOP[kind] for swap in swaps for kind in swap)
+
+
+def funding_prior(kind: FundingKind) -> int:
+    """The same for a kind of funding."""
+    return _FUNDING[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +134,13 @@ class GasBook:
         if known is not None:
             return known
         # A transaction's fixed part is counted once: a batch costs less than its legs alone.
-        legs = (n * self._leg(leg) for leg, n in Counter(shape).items())
-        return _BASE + sum(legs)
+        legs = sum(n * self.leg(leg) for leg, n in Counter(shape.legs).items())
+        return _BASE + legs + hops_prior(shape.conversions)
+
+    def leg(self, shape: LegShape) -> int:
+        """Gas of one leg among others."""
+        alone = self.learned.get(Shape((shape,)))
+        return prior(shape) if alone is None else max(alone - _BASE, div_up(alone, 2))
 
     def learn(self, shape: Shape, observed: int) -> "GasBook":
         """The book after one simulation or receipt."""
@@ -132,7 +155,3 @@ class GasBook:
     def limit(self, gas: int, cap: int = TX_GAS_CAP) -> int:
         """A gas limit with headroom, within the chain's cap on a transaction."""
         return min(mul_div_up(gas, BPS + self.margin, BPS), cap)
-
-    def _leg(self, shape: LegShape) -> int:
-        alone = self.learned.get((shape,))
-        return prior(shape) if alone is None else max(alone - _BASE, div_up(alone, 2))

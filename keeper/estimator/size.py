@@ -5,24 +5,26 @@ Laws
   price for a growing repayment, every pool a falling one. Nothing else is assumed about it.
 - The search is bounded and exact to the noise of rounding. Within that noise it looks where roundings fall well: at
   amounts whose funding fee is whole, at the first amount for which the market gives one unit more, and at all amounts
-  where there are few. Equal profits go to the smaller repayment.
+  where there are few. Of equal profits the one nearest to the first guess is taken, or the highest without one.
 - Where the market rounds coarsely (few decimals of collateral), only the smallest repayment for each amount received
   is worth looking at, and the search is over amounts received.
 - An amount that cannot be sold has no value (``None``), which is worse than any loss.
 """
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from math import isqrt
 from typing import Final, NamedTuple, Protocol
 
 _NOISE: Final = 64  # units: what roundings may hide is small against it
-_FEW: Final = 256  # amounts that are all looked at
-_STAIRS: Final = 512  # the same where the market rounds coarsely, and each amount is worth something
-_SPREAD: Final = 8  # amounts looked at on either side of the top of a wider stretch
+_FEW: Final = 32  # amounts that are all looked at
+_STAIRS: Final = 512  # the same where the market rounds so coarsely that there are no more
+_SPREAD: Final = 5  # amounts looked at on either side of the top of a wider stretch
 _ROUNDS: Final = 2
 _PROBES: Final = 256  # amounts whose rounding is looked at
 _FINAL: Final = 2  # of the best amounts, those moved down to the very edge of their stair
 _GOLDEN: Final = 618  # of 1,000: where a stretch is cut when its shape says nothing
+_GLANCES: Final = 6
 _STEPS: Final = 200  # a golden section of 2**256 needs 370 / 2; a parabola a dozen
 
 
@@ -32,6 +34,11 @@ class Objective(Protocol):
     @property
     def lattice(self) -> int:
         """Multiples of this many units have a whole funding fee."""
+        ...
+
+    @property
+    def grain(self) -> int:
+        """What one unit of repayment is worth in ``value``: the scale of its rounding."""
         ...
 
     def value(self, repay: int) -> int | None:
@@ -58,6 +65,13 @@ def constant_product_optimum(reserve_in: int, reserve_out: int, num: int, den: i
 def best(objective: Objective, intervals: Iterable[tuple[int, int]], guesses: Sequence[int] = ()) -> Sized | None:
     """The best amount within the intervals; ``guesses`` only make it faster."""
     peaks = [_Search(objective, low, high).run(guesses) for low, high in intervals]
+    found = [peak for peak in peaks if peak is not None]
+    return max(found, key=_rank, default=None)
+
+
+def rough(objective: Objective, intervals: Iterable[tuple[int, int]], guesses: Sequence[int] = ()) -> Sized | None:
+    """A good amount after a dozen looks, to rank what is worth sizing exactly."""
+    peaks = [_Search(objective, low, high).glance(guesses) for low, high in intervals]
     found = [peak for peak in peaks if peak is not None]
     return max(found, key=_rank, default=None)
 
@@ -95,10 +109,12 @@ class _Search:
         stair = (high - low) // (self._most - self._least + 1)
         self._coarse = stair > 1
         self._slack = stair >> 6 if self._coarse else 0
-        self._noise = _NOISE + (4 * stair if self._coarse else 0)
-        self._few = _STAIRS if self._coarse else _FEW
+        self._noise = objective.grain * (_NOISE + (4 * stair if self._coarse else 0))
+        self._wish = high
+        self._few = _STAIRS if self._coarse and self._most - self._least <= _STAIRS else _FEW
 
     def run(self, guesses: Sequence[int]) -> Sized | None:
+        self._wish = min(max(guesses[0], self._ends[0]), self._ends[1]) if guesses else self._ends[1]
         low, high = (self._least, self._most) if self._coarse else self._ends
         if self._coarse:
             guesses = [self._objective.received(guess) for guess in guesses]
@@ -106,6 +122,15 @@ class _Search:
         left, middle, right = self._bracket(low, high, guesses)
         self._look_around(left, middle, right)
         return self._pick()
+
+    def glance(self, guesses: Sequence[int]) -> Sized | None:
+        low, high = (self._least, self._most) if self._coarse else self._ends
+        if self._coarse:
+            guesses = [self._objective.received(guess) for guess in guesses]
+        self._try((low, high, *guesses))
+        self._bracket(low, high, guesses, _GLANCES)
+        sellable = (Sized(repay, value) for repay, value in self._seen.items() if value is not None)
+        return max(sellable, key=_rank, default=None)
 
     def _at(self, position: int) -> int | None:
         """The objective, remembered by repayment."""
@@ -135,7 +160,7 @@ class _Search:
         before, after = self._at(start), self._at(end)
         return after is not None and (before is None or after - before > self._noise)
 
-    def _bracket(self, low: int, high: int, guesses: Sequence[int]) -> tuple[int, int, int]:
+    def _bracket(self, low: int, high: int, guesses: Sequence[int], turns: int = _STEPS) -> tuple[int, int, int]:
         """Shrink (left, middle, right) around the top until the ends are as good as the middle but for noise."""
         left, right = low, high
         middle = left + (right - left) * _GOLDEN // 1000
@@ -143,7 +168,7 @@ class _Search:
             near = max((high - low) >> 20, 16)
             if low + near < guess < high - near and _higher(self._at(guess), self._at(middle)):
                 left, middle, right = self._narrow(left, right, guess, near)
-        for turn in range(_STEPS):
+        for turn in range(turns):
             if right - left <= self._few or self._flat(left, middle, right):
                 break
             probe = self._probe(left, middle, right, turn)
@@ -239,18 +264,22 @@ class _Search:
 
     def _pick(self) -> Sized | None:
         """The best amount seen, moved down to where the market first gives as much."""
-        sellable = sorted((value, -repay) for repay, value in self._seen.items() if value is not None)
-        return max((self._lowered(-repay, value) for value, repay in sellable[-_FINAL:]), default=None, key=_rank)
+        sellable = (Sized(repay, value) for repay, value in self._seen.items() if value is not None)
+        top = nlargest(_FINAL, sellable, key=self._rank)
+        return max((self._lowered(*sized) for sized in top), default=None, key=self._rank)
+
+    def _rank(self, sized: Sized) -> tuple[int, int]:
+        return sized.value, -abs(sized.repay - self._wish)
 
     def _lowered(self, repay: int, value: int) -> Sized:
         low, _ = self._ends
         least = first_receiving(self._objective, self._objective.received(repay), low, repay)
         lower = self._objective.value(least)
-        return Sized(repay, value) if lower is None or lower < value else Sized(least, lower)
+        return Sized(repay, value) if lower is None or lower <= value else Sized(least, lower)
 
 
 def _rank(sized: Sized) -> tuple[int, int]:
-    return sized.value, -sized.repay
+    return sized.value, sized.repay
 
 
 def _higher(a: int | None, b: int | None) -> bool:

@@ -7,6 +7,7 @@ from keeper.estimator.gas import (
     FeeRule,
     GasBook,
     LegShape,
+    Shape,
     max_fee,
     next_base_fee,
     prior,
@@ -25,6 +26,8 @@ GWEI = 10**9
 LIMIT = 30_000_000
 V3 = (VenueKind.UNISWAP_V3,)
 LEG = LegShape("aave_v3", FundingKind.AAVE_FLASH_LOAN, wrapped=False, bad_debt=False, swaps=(V3,))
+ALONE = Shape((LEG,))
+TWO = Shape((LEG, LEG))
 
 # A transaction of OP Mainnet (0x8eb9dd4e…16b594) with the FastLZ length that op-geth's own test gives for it.
 CONTRACT_CALL = bytes.fromhex(
@@ -73,22 +76,22 @@ def test_fee_cap_covers_the_window() -> None:
 
 def test_gas_book_prefers_what_it_learned() -> None:
     book = GasBook()
-    assert book.gas((LEG,)) == 60_000 + prior(LEG)
-    book = book.learn((LEG,), 470_000)
-    assert book.gas((LEG,)) == 470_000
-    assert book.gas((LEG, LEG)) == 60_000 + 2 * (470_000 - 60_000)
-    assert book.learn((LEG, LEG), 800_000).gas((LEG, LEG)) == 800_000
+    assert book.gas(ALONE) == 60_000 + prior(LEG)
+    book = book.learn(ALONE, 470_000)
+    assert book.gas(ALONE) == 470_000
+    assert book.gas(TWO) == 60_000 + 2 * (470_000 - 60_000)
+    assert book.learn(TWO, 800_000).gas(TWO) == 800_000
 
 
 def test_gas_book_rises_at_once_and_falls_slowly() -> None:
-    book = GasBook().learn((LEG,), 500_000)
-    assert book.learn((LEG,), 600_000).gas((LEG,)) == 600_000
-    assert book.learn((LEG,), 420_000).gas((LEG,)) == 490_000
+    book = GasBook().learn(ALONE, 500_000)
+    assert book.learn(ALONE, 600_000).gas(ALONE) == 600_000
+    assert book.learn(ALONE, 420_000).gas(ALONE) == 490_000
 
 
 def test_gas_book_forgets_the_oldest_shape() -> None:
     book = GasBook(size=2)
-    shapes = [(LEG._replace(protocol=name),) for name in "abc"]
+    shapes = [Shape((LEG._replace(protocol=name),)) for name in "abc"]
     for shape in shapes:
         book = book.learn(shape, 1)
     assert list(book.learned) == shapes[1:]
@@ -102,8 +105,8 @@ def test_gas_limit_has_headroom_within_the_cap() -> None:
 def test_prior_errs_upward_on_measured_flows() -> None:
     flash_swap = LegShape("aave_v3", FundingKind.UNISWAP_V3_FLASH_SWAP, wrapped=False, bad_debt=False, swaps=())
     book = GasBook()
-    assert book.gas((flash_swap,)) > 396_000
-    assert book.gas((LEG,)) > 470_816
+    assert book.gas(Shape((flash_swap,))) > 396_000
+    assert book.gas(ALONE) > 470_816
 
 
 def test_fastlz_lengths_of_op_geth() -> None:

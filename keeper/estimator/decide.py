@@ -1,0 +1,205 @@
+"""One account: the best plan, or why there is none.
+
+Laws
+- Every pair the market would accept is considered, in every way it can be funded and sold. All of them are glanced
+  at; those that may be best are sized exactly; the best estimate wins.
+- The refusal reported is that of the pair that came closest, so that it explains what would have to change.
+"""
+
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from keeper.core.plans import Action, FundingKind, Plan, Reason, Skip, VenueKind
+from keeper.core.units import Address, Wei
+from keeper.core.venues import Pool
+from keeper.estimator import size
+from keeper.estimator.deals import Deal, SaleDeal, SwapDeal, Terms
+from keeper.estimator.desk import Desk
+from keeper.estimator.estimate import Part, estimate
+from keeper.estimator.funding import Lender, ranked
+from keeper.estimator.gas import Shape, funding_prior
+from keeper.estimator.guards import Refusal
+from keeper.estimator.vet import vet_moment, vet_pair, vet_stake
+from keeper.estimator.world import Candidate, World
+from keeper.estimator.worth import Prices
+from keeper.venues.route.path import Path
+
+_FINALISTS: Final = 3  # deals sized exactly, at most
+_CLOSE: Final = 50  # a deal within one part in so many of the best glance may still win
+_LENDERS: Final = 2
+
+
+class Glance(NamedTuple):
+    """A deal and what it is worth at a good amount, after gas."""
+
+    net: int  # wei
+    repay: int
+    deal: Deal
+
+
+class Considered(NamedTuple):
+    """A plan, what it consists of, and the pools as it leaves them."""
+
+    plan: Plan
+    part: Part
+    moved: tuple[Pool, ...]
+
+
+def decide(world: World, candidate: Candidate) -> Plan | Skip:
+    """The best plan for one account."""
+    refusal = vet_moment(world)
+    if refusal:
+        return refusal.skip(candidate.account)
+    found = consider(world, Desk.of(world.liquidity, world.policy.routing), candidate)
+    return found.plan if isinstance(found, Considered) else found.skip(candidate.account)
+
+
+def consider(world: World, desk: Desk, candidate: Candidate) -> Considered | Refusal:
+    """The best single liquidation of the account on these pools."""
+    glances: list[Glance] = []
+    refusals: list[Refusal] = []
+    for action in candidate.actions:
+        if isinstance(action, Reason):
+            refusals.append(Refusal(action, "by the market"))
+            continue
+        refusal = vet_pair(world, action, candidate.prices)
+        found = [] if refusal else list(_glance_at(world, desk, Terms(action, candidate.prices, _token(world))))
+        glances += found
+        if not found:
+            refusals.append(refusal or _no_way(world, desk, action))
+    if not glances:
+        return refusals[-1] if refusals else Refusal(Reason.QUARANTINED, "no pair")
+    return _best(world, glances)
+
+
+def deals(world: World, desk: Desk, terms: Terms) -> Iterator[Deal]:
+    """Every way to fund and sell one action."""
+    action, profit = terms.action, terms.profit_token
+    intervals = action.intervals()
+    if not intervals:
+        return
+    most = intervals[-1][1]
+    sold, debt, received = action.collateral_asset, action.debt_asset, action.settle(most).received
+    if received <= 0:
+        return
+    lenders = _lenders(world, terms, most)
+    out = _exit(desk, debt, profit, most)
+    if out is not None or debt == profit:
+        curves = desk.curves(sold, debt, received) if sold != debt else (None,)
+        yield from (SaleDeal(terms, lender, curve, out) for lender in lenders for curve in curves)
+    for pay in dict.fromkeys((profit, sold)):
+        if pay != debt:
+            yield from _swap_deals(desk, terms, pay, most, received, lenders[:1])
+
+
+def _swap_deals(
+    desk: Desk, terms: Terms, pay: Address, most: int, received: int, lenders: list[Lender]
+) -> Iterator[Deal]:
+    sold, debt, profit = terms.action.collateral_asset, terms.action.debt_asset, terms.profit_token
+    out = _exit(desk, pay, profit, received)
+    if out is None and pay != profit:
+        return
+    flash = _seller(desk, pay, debt, most, VenueKind.UNISWAP_V3)
+    if flash is not None:
+        curves = desk.curves(sold, pay, received, frozenset({flash.address})) if sold != pay else (None,)
+        yield from (SwapDeal(terms, pay, flash, curve, None, out) for curve in curves)
+    pool = _seller(desk, pay, debt, most, None)
+    if pool is not None and pool is not flash:
+        curves = desk.curves(sold, pay, received, frozenset({pool.address}))[:1] if sold != pay else (None,)
+        yield from (SwapDeal(terms, pay, pool, curve, lender, out) for lender in lenders for curve in curves)
+
+
+def _seller(desk: Desk, pay: Address, debt: Address, most: int, kind: VenueKind | None) -> Pool | None:
+    return desk.seller(pay, debt, most, kind) or desk.seller(pay, debt, max(most >> 3, 1), kind)
+
+
+def _exit(desk: Desk, token: Address, profit: Address, flow: int) -> Path | None:
+    """How a surplus, about a twentieth of the flow, becomes the profit token."""
+    return None if token == profit else desk.path(token, profit, max(flow // 20, 1))
+
+
+def _lenders(world: World, terms: Terms, most: int) -> list[Lender]:
+    debt, prices = terms.action.debt_asset, terms.prices
+
+    def gas(kind: FundingKind) -> int:
+        return prices.tokens_up(debt, funding_prior(kind) * world.base_fee)
+
+    able = ranked(world.lenders, debt, most, gas)
+    whole = [lender for lender in able if lender.available >= most][:1]
+    return (whole + [lender for lender in able if lender.available < most])[:_LENDERS]
+
+
+def _glance_at(world: World, desk: Desk, terms: Terms) -> Iterator[Glance]:
+    for deal in deals(world, desk, terms):
+        intervals = deal.intervals()
+        if not intervals:
+            continue
+        sized = size.rough(deal, intervals, deal.guesses(intervals[-1][1]))
+        if sized is not None:
+            yield Glance(_net(world, deal, terms.prices, sized.value), sized.repay, deal)
+
+
+def _net(world: World, deal: Deal, prices: Prices, value: int) -> Wei:
+    gas = world.gas.gas(_shape(deal)) * world.base_fee
+    worth = prices.wei_down(world.policy.profit_token, value) if value > 0 else -prices.wei_up(_token(world), -value)
+    return Wei(worth - gas)
+
+
+def _shape(deal: Deal) -> Shape:
+    return Shape((deal.shape,), (tuple(pool.kind for pool in deal.exit.pools),) if deal.exit else ())
+
+
+def _best(world: World, glances: list[Glance]) -> Considered | Refusal:
+    ranking = sorted(glances, key=attrgetter("net"), reverse=True)
+    close = ranking[0].net - abs(ranking[0].net) // _CLOSE
+    finals = [_final(world, glance) for glance in ranking[:_FINALISTS] if glance.net >= close]
+    plans = [final for final in finals if isinstance(final, Considered)]
+    if plans:
+        return max(plans, key=lambda final: final.plan.estimate.net)
+    return next(final for final in finals if isinstance(final, Refusal))
+
+
+def _final(world: World, glance: Glance) -> Considered | Refusal:
+    """Sized exactly, and estimated as a plan of its own."""
+    deal = glance.deal
+    intervals = deal.intervals()
+    sized = size.best(deal, intervals, [*deal.guesses(intervals[-1][1]), glance.repay])
+    done = deal.done(sized.repay, world.policy.slippage) if sized else None
+    if sized is None or done is None:
+        return Refusal(Reason.NO_ROUTE, "no amount can be sold")
+    if done.left <= 0:
+        net = _net(world, deal, deal.terms.prices, sized.value)
+        return Refusal(Reason.UNPROFITABLE, f"net {net} wei < 0 at the best amount, {sized.repay}")
+    prices = deal.terms.prices
+    part = Part(done, prices, deal.exit)
+    priced = estimate(world, (part,))
+    if isinstance(priced, Refusal):
+        return priced
+    plan, moved = priced
+    refusal = vet_stake(world, deal.terms.action, prices, plan.estimate.profit) or _vet_losses(world, plan)
+    return refusal or Considered(plan, part, moved)
+
+
+def _vet_losses(world: World, plan: Plan) -> Refusal | None:
+    if world.risk.caps is None:
+        return None
+    at_risk = plan.gas_limit * plan.max_fee if world.risk.reverts_cost else 0
+    asset = plan.legs[0].collateral_asset
+    return world.risk.losses.check(world.risk.caps, asset, at_risk, world.timestamp)
+
+
+def _no_way(world: World, desk: Desk, action: Action) -> Refusal:
+    """Why an action has no deal."""
+    sold, debt = action.collateral_asset, action.debt_asset
+    if not action.intervals():
+        return Refusal(Reason.DUST, f"no amount of {debt} is accepted for {sold}")
+    if sold != debt and not desk.curves(sold, debt, action.settle(action.intervals()[-1][1]).received):
+        return Refusal(Reason.NO_ROUTE, f"nobody buys {sold} for {debt}")
+    if not any(lender.token == debt and lender.available > 0 for lender in world.lenders):
+        return Refusal(Reason.NO_FUNDING, f"nobody lends {debt}")
+    return Refusal(Reason.NO_ROUTE, f"nobody buys {debt} for {_token(world)}")
+
+
+def _token(world: World) -> Address:
+    return world.policy.profit_token

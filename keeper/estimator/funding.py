@@ -1,0 +1,72 @@
+"""Where the repaid tokens come from.
+
+Laws
+- The cheapest source that has the amount is taken: its fee, and the gas it costs beside that.
+- A source that holds something locked while it lends is not combined with a route that may need it: a pool that
+  flash-swaps cannot be sold through, and a vault that lends cannot be reached through a router.
+- A fee is what the contract charges, to the unit: Aave rounds it half up until 3.4 and up since 3.5.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import gcd
+from typing import Final
+
+from keeper.core.plans import Funding, FundingKind, SwapLeg, VenueKind
+from keeper.core.units import BPS, ZERO_ADDRESS, Address, Amount, Bps, mul_div_half_up, mul_div_up
+
+_LOCKING: Final = frozenset({FundingKind.BALANCER_FLASH_LOAN})
+
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """A source of one token."""
+
+    kind: FundingKind
+    address: Address  # lending pool or vault; zero for our own balance
+    token: Address
+    available: int
+    fee_bps: Bps = Bps(0)
+    fee_up: bool = False  # rounded up instead of half up
+
+    def fee(self, amount: int) -> Amount:
+        """What it charges for an amount."""
+        rounded = mul_div_up if self.fee_up else mul_div_half_up
+        return Amount(rounded(amount, self.fee_bps, BPS))
+
+    @property
+    def lattice(self) -> int:
+        """Multiples of this have a whole fee."""
+        return BPS // gcd(BPS, self.fee_bps) if self.fee_bps else 1
+
+    def lend(self, amount: int) -> Funding:
+        """The loan as a plan names it."""
+        fee = self.fee(amount)
+        return Funding(self.kind, self.address, Amount(amount), Amount(amount + fee), fee)
+
+
+def own_balance(token: Address, available: int) -> Lender:
+    """What the executor holds itself."""
+    return Lender(FundingKind.OWN, ZERO_ADDRESS, token, available)
+
+
+def ranked(lenders: Iterable[Lender], token: Address, amount: int, gas: Callable[[FundingKind], int]) -> list[Lender]:
+    """Who lends the token, cheapest first; ``gas``: what a kind of funding costs in gas, in the token."""
+    able = (lender for lender in lenders if lender.token == token and lender.available > 0)
+    return sorted(able, key=lambda lender: (lender.available < amount, lender.fee(amount) + gas(lender.kind)))
+
+
+def cheapest(
+    lenders: Iterable[Lender], token: Address, amount: int, gas: Callable[[FundingKind], int] = lambda _: 0
+) -> Lender | None:
+    """The cheapest source that has the amount."""
+    first = next(iter(ranked(lenders, token, amount, gas)), None)
+    return first if first is not None and first.available >= amount else None
+
+
+def conflicts(kind: FundingKind, source: Address, swaps: Iterable[SwapLeg]) -> bool:
+    """Whether what funding holds locked may be needed by the swaps that run meanwhile."""
+    hops = [hop for swap in swaps for hop in swap.hops]
+    if kind is FundingKind.UNISWAP_V3_FLASH_SWAP:
+        return any(hop.pool == source or hop.venue is VenueKind.ROUTER for hop in hops)
+    return kind in _LOCKING and any(hop.pool == source or hop.venue is VenueKind.ROUTER for hop in hops)

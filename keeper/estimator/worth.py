@@ -1,0 +1,56 @@
+"""What token amounts are worth in the chain's native token, at one market's own oracle prices.
+
+Law: what comes in is rounded down and what goes out is rounded up, so no sum is ever better than the truth.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from keeper.core.units import WAD, Address, Amount, Wei, div_up, mul_div_down, mul_div_up
+
+RATE: Final = 10**36  # scale of a rate between two tokens' smallest units
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A token as the market's oracle sees it."""
+
+    price: int  # of one whole token, in the market's base currency
+    unit: int  # 10 ** decimals
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """One market's prices. The wrapped native token must be among them."""
+
+    assets: Mapping[Address, Asset]
+    native: Address
+
+    def __contains__(self, token: Address) -> bool:
+        return token in self.assets
+
+    def wei_down(self, token: Address, amount: int) -> Wei:
+        """At most what the amount is worth."""
+        asset = self.assets[token]
+        return Wei(mul_div_down(amount * asset.price, WAD, asset.unit * self.assets[self.native].price))
+
+    def wei_up(self, token: Address, amount: int) -> Wei:
+        """At least what the amount is worth."""
+        asset = self.assets[token]
+        return Wei(mul_div_up(amount * asset.price, WAD, asset.unit * self.assets[self.native].price))
+
+    def tokens_up(self, token: Address, wei: int) -> Amount:
+        """The smallest amount that is worth at least so much."""
+        asset = self.assets[token]
+        return Amount(div_up(wei * asset.unit * self.assets[self.native].price, asset.price * WAD))
+
+    def convert_up(self, amount: int, sold: Address, bought: Address) -> int:
+        """At least what an amount of one token is worth in another."""
+        one, other = self.assets[sold], self.assets[bought]
+        return mul_div_up(amount * one.price, other.unit, one.unit * other.price)
+
+    def rate(self, sold: Address, bought: Address) -> int:
+        """Smallest units of ``bought`` for one of ``sold``, times ``RATE``, rounded down."""
+        one, other = self.assets[sold], self.assets[bought]
+        return mul_div_down(RATE * one.price, other.unit, one.unit * other.price)
