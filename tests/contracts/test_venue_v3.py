@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
 import pytest
 
 from keeper.core.events import Read
 from keeper.core.units import MAX_U256, Address
-from keeper.core.venues import PoolKey, Venue
+from keeper.core.venues import PoolKey, Venue, sorted_pair
 from keeper.devnet.layout import LENDER
 from keeper.devnet.world import World
 from keeper.venues.book import VenueBook
 from keeper.venues.uniswap_v2.venue import UniswapV2
 from keeper.venues.uniswap_v3.pool import UniswapV3Pool
 from keeper.venues.uniswap_v3.ticks import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK, sqrt_ratio, tick_of
+from keeper.venues.uniswap_v3.twap import mean_ticks
 from keeper.venues.uniswap_v3.venue import UniswapV3
 from keeper.venues.uniswap_v3.walk import Swap
 from tests.contracts.venue_world import (
@@ -253,6 +255,26 @@ def test_every_pool_of_the_world_is_found_and_quotes_like_quoter_v2(world: World
     known = [one for one in asked if one.pool.swap(one.amount, down=one.down, exact_in=one.exact_in)]
     assert len(known) > len(asked) // 2
     assert differences(known, ask_quoter(world, known)) == []
+
+
+def test_mean_ticks_are_time_weighted(world: World, seed: int) -> None:
+    """One tick for half an hour less a minute, another for a minute: as much as each lasted."""
+    rng = Random(seed)
+    name = "WETH/USDC/500"
+    pool = world.v3_pool(name)
+    pool.send("increaseObservationCardinalityNext", 50, sender=LENDER)
+    world.fund(TRADER)
+    world.swap_v3(TRADER, name, "WETH", 10**18)
+    moments = [(world.timestamp(), pool.call("slot0")[1])]
+    for pause in (900, 1_740, 60):
+        world.advance(pause)
+        world.swap_v3(TRADER, name, "WETH", rng.randint(10**18, 500 * 10**18))
+        moments.append((world.timestamp(), pool.call("slot0")[1]))
+    seconds = moments[-1][0] - moments[1][0]
+    total = sum(tick * (end - start) for (start, tick), (end, _) in pairwise(moments[1:]))
+    book = load_v3(world, PoolKey(pool.address, *sorted_pair(world.asset("WETH"), world.asset("USDC")), 500))
+    assert ask(world.rpc, mean_ticks([book], seconds)) == {pool.address: total // seconds}
+    assert ask(world.rpc, mean_ticks([book], 10**6)) == {}  # it does not remember that far
 
 
 def catch_up(world: World, book: VenueBook, key: PoolKey) -> object:

@@ -13,7 +13,8 @@ from keeper.venues.route import Curve, Path, Routing, best_purchase, best_sale, 
 from keeper.venues.uniswap_v2 import venue as v2
 from keeper.venues.uniswap_v2.pool import UniswapV2Pool
 from keeper.venues.uniswap_v3 import venue as v3
-from keeper.venues.uniswap_v3.ticks import MAX_TICK, MIN_TICK, mean_tick, price_at, sqrt_ratio
+from keeper.venues.uniswap_v3.ticks import MAX_TICK, MIN_TICK, price_at, sqrt_ratio
+from keeper.venues.uniswap_v3.twap import OBSERVE, mean_tick
 
 ETH, USDC = 10**18, 10**6
 WETH, USD, HUB, OTHER = (Address("0x" + digit * 40) for digit in "abcd")
@@ -181,6 +182,7 @@ def test_a_foreign_token_is_an_error_and_not_token1() -> None:
         ("tickSpacing()", v3.TICK_SPACING),
         ("tickBitmap(int16)", v3.TICK_BITMAP),
         ("ticks(int24)", v3.TICKS),
+        ("observe(uint32[])", OBSERVE),
         ("PairCreated(address,address,address,uint256)", v2.PAIR_CREATED),
         ("Sync(uint112,uint112)", v2.SYNC),
         ("PoolCreated(address,address,uint24,int24,address)", v3.POOL_CREATED),

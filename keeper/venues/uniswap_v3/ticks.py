@@ -54,11 +54,6 @@ def tick_of(sqrt_price: int) -> int:
     return tick + 1 if tick < MAX_TICK and sqrt_ratio(tick + 1) <= sqrt_price else tick
 
 
-def mean_tick(cumulative_before: int, cumulative_after: int, seconds: int) -> int:
-    """The time-weighted mean tick between two observations, rounded toward minus infinity."""
-    return (cumulative_after - cumulative_before) // seconds
-
-
 def price_at(tick: int) -> tuple[int, int]:
     """token1 per token0 at a tick, as numerator and denominator."""
     return sqrt_ratio(tick) ** 2, 1 << 192
