@@ -41,6 +41,7 @@ class VenueKind(IntEnum):
     UNISWAP_V2 = 0
     UNISWAP_V3 = 1
     ROUTER = 2  # an allow-listed router with opaque calldata from an external quoter
+    ERC4626 = 3  # the hop's "pool" is a vault: its shares are redeemed for the asset
 
 
 @dataclass(frozen=True, slots=True)
