@@ -7,6 +7,7 @@ whole amount, or would give nothing for it, answers ``None``: never a partial fi
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
@@ -143,7 +144,7 @@ class Liquidity:
     @classmethod
     def of(cls, pools: Iterable[Pool]) -> "Liquidity":
         """Index pools by their pair."""
-        by_address = {pool.address: pool for pool in pools}
+        by_address = {pool.address: pool for pool in sorted(pools, key=attrgetter("address"))}
         pairs: dict[tuple[Address, Address], tuple[Address, ...]] = {}
         for pool in by_address.values():
             pair = (pool.token0, pool.token1)

@@ -83,7 +83,9 @@ class VenueBook:
             self._forgotten = self._undo[0][0]
         self._undo.append((block, before))
         self._block = block
-        if before:
+        if self._liquidity and before.keys() <= self._pools.keys():
+            self._liquidity = self._liquidity.after(self._pools[address] for address in before)
+        elif before:
             self._liquidity = None
 
     def rewind(self, block: int) -> None:

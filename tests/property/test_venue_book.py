@@ -14,6 +14,7 @@ from keeper.venues.uniswap_v2.pool import UniswapV2Pool
 from keeper.venues.uniswap_v2.venue import GET_PAIR, GET_RESERVES, PAIR_CREATED, SYNC, UniswapV2
 from keeper.venues.uniswap_v3 import venue as v3
 from keeper.venues.uniswap_v3.pool import UniswapV3Pool
+from keeper.venues.uniswap_v3.ticks import MAX_TICK, MIN_TICK, sqrt_ratio
 from tests.property.venue_pools import HUB, A, B
 
 FACTORY = Address("0x" + "fa" * 20)
@@ -128,6 +129,18 @@ def test_a_pool_that_answers_is_loaded() -> None:
     assert isinstance(pool, UniswapV3Pool)
     assert pool.ticks.index == tuple(range(-2 * 256 * 60, 2 * 256 * 60, 256 * 60))
     assert set(pool.ticks.gross) == {5}
+
+
+@pytest.mark.parametrize("spacing", [1, 10, 60, 200, 16_383])
+def test_what_has_just_been_read_is_wide_enough(spacing: int) -> None:
+    """Else it would be read again every block."""
+    for tick in range(MIN_TICK, MAX_TICK, 7_919):
+        slot0 = "0x" + word(sqrt_ratio(tick)) + word(tick % 2**256) + word(0) * 5
+        answers = {**GOOD, v3.SLOT0: slot0, v3.TICK_SPACING: "0x" + word(spacing), v3.TICK_BITMAP: "0x" + word(0)}
+        pool = loaded(answers)
+        assert isinstance(pool, UniswapV3Pool)
+        assert pool.ticks.low <= tick <= pool.ticks.high
+        assert not pool.narrow
 
 
 @pytest.mark.parametrize("missing", sorted(GOOD))

@@ -50,6 +50,7 @@ def v3(
         spacing,
         MIN_TICK // stride * stride,
         MAX_TICK // stride * stride + stride - spacing,
+        0,
         index,
         tuple(gross[at] for at in index),
         tuple(net[at] for at in index),

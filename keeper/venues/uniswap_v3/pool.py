@@ -46,11 +46,10 @@ class UniswapV3Pool:
 
     @property
     def narrow(self) -> bool:
-        """Within half of what was read to either side when it was read, unless nothing lies beyond."""
+        """Close to an end of the ticks that were read, unless nothing lies beyond."""
         tick, ticks = self.place.tick, self.ticks
-        margin = (ticks.high - ticks.low) // 4
-        return (ticks.low > MIN_TICK and tick < ticks.low + margin) or (
-            ticks.high < MAX_TICK and tick > ticks.high - margin
+        return (ticks.low > MIN_TICK and tick < ticks.low + ticks.margin) or (
+            ticks.high < MAX_TICK and tick > ticks.high - ticks.margin
         )
 
     def quote_exact_in(self, token_in: Address, amount: int) -> Quote | None:

@@ -111,8 +111,8 @@ def _window(tick: int, spacing: int, reach: int) -> Ticks:
     """Whole words of the bitmap that hold everything within reach of a tick."""
     stride = WORD * spacing
     low = max(tick - reach, MIN_TICK) // stride * stride
-    high = min(tick + reach, MAX_TICK) // stride * stride + stride - spacing
-    return Ticks(spacing, low, high)
+    high = min(tick + reach + spacing, MAX_TICK) // stride * stride + stride - spacing
+    return Ticks(spacing, low, high, reach // 2)
 
 
 def _words(ticks: Ticks) -> range:

@@ -7,7 +7,7 @@ and nothing is quoted.
 """
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from keeper.venues.uniswap_v3.maths import full_step, step_in, step_out
@@ -25,6 +25,7 @@ class Ticks:
     spacing: int
     low: int  # the first tick of a word of the bitmap
     high: int  # the last tick of one
+    margin: int = 0  # a price nearer than this to an end of what is known should have more read
     index: tuple[int, ...] = ()
     gross: tuple[int, ...] = ()  # liquidity that ends here: zero means not initialised
     net: tuple[int, ...] = ()  # liquidity that comes in when the price rises through
@@ -39,13 +40,11 @@ class Ticks:
         if gross < 0:
             return None
         put = slice(at, at + found)
-        return Ticks(
-            self.spacing,
-            self.low,
-            self.high,
-            _spliced(self.index, put, (tick,) if gross else ()),
-            _spliced(self.gross, put, (gross,) if gross else ()),
-            _spliced(self.net, put, (net,) if gross else ()),
+        return replace(
+            self,
+            index=_spliced(self.index, put, (tick,) if gross else ()),
+            gross=_spliced(self.gross, put, (gross,) if gross else ()),
+            net=_spliced(self.net, put, (net,) if gross else ()),
         )
 
 
