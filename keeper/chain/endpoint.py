@@ -23,7 +23,7 @@ from keeper.errors import RpcError, RpcTimeout, TooMuch
 T = TypeVar("T")
 Call = tuple[str, Sequence[object]]  # a method and its parameters
 
-MAX_REST: Final = 60.0  # a Retry-After beyond a minute is not waited for: a probe finds out earlier
+MAX_REST: Final = 10.0  # seconds; a longer Retry-After is asked about again by then: a block may hang on it
 TOO_MANY_REQUESTS: Final = 429
 SERVICE_UNAVAILABLE: Final = 503
 

@@ -42,6 +42,9 @@ class Record:
     lag: int = 0  # blocks behind the best at the last probe
     rests_until: float = 0.0  # by the monotonic clock: it asked to be left alone
 
+    def resting(self, now: float) -> bool:
+        return now < self.rests_until
+
     def succeeded(self, seconds: float | None) -> None:
         """``seconds`` is None when the ask was too big for its time to be compared."""
         self.failures = 0

@@ -52,15 +52,18 @@ class Prober:
             await self.probe()
 
     async def _judge_all(self) -> None:
-        endpoints = self._roster.endpoints
+        now = time.monotonic()
+        endpoints = [
+            each for each in self._roster.endpoints if not each.record.resting(now)
+        ]  # who rests keeps its fault
         first = await asyncio.gather(*(self._sight(each) for each in endpoints))
         common = common_anchor(first, expected_chain(first, self._rules))
         numbers = sorted(self._trusted if common is None else {*self._trusted, common})
         pairs = zip(endpoints, first, strict=True)
         seen = await asyncio.gather(*(self._anchor(each, sighting, numbers) for each, sighting in pairs))
         verdicts = judge(seen, self._rules, self._trusted)
-        self._remember(seen, verdicts, common)
-        self._roster.judged(verdicts)
+        self._remember(endpoints, seen, verdicts, common)
+        self._roster.judged(endpoints, verdicts)
 
     async def _sight(self, endpoint: Endpoint) -> Sighting | None:
         """Chain, head, finality, and for how long the head has stood still."""
@@ -90,13 +93,17 @@ class Prober:
             return None
 
     def _remember(
-        self, seen: Sequence[Sighting | None], verdicts: Sequence[Fault | None], common: BlockNumber | None
+        self,
+        endpoints: Sequence[Endpoint],
+        seen: Sequence[Sighting | None],
+        verdicts: Sequence[Fault | None],
+        common: BlockNumber | None,
     ) -> None:
         """Keep the newest finalised hash of those that are well, and everyone's lag for the score."""
         well = [sighting for sighting, fault in zip(seen, verdicts, strict=True) if sighting and fault is None]
-        self.newest = max((sighting.head for sighting in well), key=lambda head: head.number, default=None)
+        self.newest = max((sighting.head for sighting in well), key=lambda head: head.number, default=self.newest)
         best = self.newest.number if self.newest else 0
-        for endpoint, sighting in zip(self._roster.endpoints, seen, strict=True):
+        for endpoint, sighting in zip(endpoints, seen, strict=True):
             endpoint.record.lag = max(0, best - sighting.head.number) if sighting else 0
         hashes = [sighting.anchors[common] for sighting in well if common is not None and common in sighting.anchors]
         if common is not None and hashes and common > max(self._trusted, default=-1):

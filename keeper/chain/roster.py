@@ -31,7 +31,7 @@ class Roster:
     def ranked(self) -> list[Endpoint]:
         """Usable endpoints, best first. Raises ``RpcError`` when all that are well asked to be left alone."""
         now = time.monotonic()
-        usable = sorted((each for each in self.well if each.record.rests_until <= now), key=lambda e: e.record.score)
+        usable = sorted((each for each in self.well if not each.record.resting(now)), key=lambda e: e.record.score)
         if not usable:
             raise RpcError("every endpoint asked for a pause", transient=True) if self.well else self.unavailable()
         self._elect(usable)
@@ -43,9 +43,9 @@ class Roster:
         if endpoint.record.failures >= self._rules.max_failures and endpoint.name not in self.faults:
             self._set_aside(endpoint, Fault.FAILING, error.message)
 
-    def judged(self, verdicts: Sequence[Fault | None]) -> None:
-        """Take the verdicts of a probe, in configured order."""
-        for endpoint, fault in zip(self.endpoints, verdicts, strict=True):
+    def judged(self, endpoints: Sequence[Endpoint], verdicts: Sequence[Fault | None]) -> None:
+        """Take the verdicts of a probe."""
+        for endpoint, fault in zip(endpoints, verdicts, strict=True):
             known = self.faults.get(endpoint.name)
             if fault is not None and fault is not known:
                 self._set_aside(endpoint, fault, "")

@@ -5,7 +5,8 @@ addresses that were asked for, with one hash per block. Disorder is repaired; a 
 """
 
 from collections.abc import Collection, Iterable
-from itertools import pairwise
+from itertools import islice, pairwise
+from operator import itemgetter, lt
 
 from keeper.core.events import Block, Log
 from keeper.core.units import Address, Hash
@@ -13,28 +14,35 @@ from keeper.errors import RpcError
 
 
 def ordered(logs: list[Log], first: int, last: int, addresses: Collection[Address] | None) -> list[Log]:
-    """Put logs in chain order. Pass ``addresses`` as a set: it is looked up once a log."""
-    keyed: list[tuple[tuple[int, int], Log]] = [((log.block, log.index), log) for log in logs if not log.removed]
-    if any(left[0] >= right[0] for left, right in pairwise(keyed)):
-        keyed = _distinct(keyed)
-    hashes: dict[str, Hash] = {}
-    for (number, _), log in keyed:
-        if not first <= number <= last:
-            raise _lie(f"a log of block {number} for the range {first}-{last}")
-        if hashes.setdefault(log.block_number, log.block_hash) != log.block_hash:
-            raise _lie(f"two hashes for block {number}")
-        if addresses is not None and log.address not in addresses:
-            raise _lie(f"a log of {log.address}, which was not asked for")
-    return [log for _, log in keyed]
+    """Put logs in chain order. Pass ``addresses`` as a set: it is looked up once for each that answered."""
+    if any(log.removed for log in logs):
+        logs = [log for log in logs if not log.removed]
+    blocks = _blocks({(log.block_number, log.block_hash) for log in logs}, first, last)
+    strangers = set() if addresses is None else {log.address for log in logs}.difference(addresses)
+    if strangers:
+        raise _lie(f"a log of {min(strangers)}, which was not asked for")
+    places = [(blocks[log.block_number], int(log.log_index, 16)) for log in logs]
+    in_order = all(map(lt, places, islice(places, 1, None)))
+    return logs if in_order else _repaired(places, logs)
 
 
-def _distinct(keyed: list[tuple[tuple[int, int], Log]]) -> list[tuple[tuple[int, int], Log]]:
+def _blocks(named: set[tuple[str, Hash]], first: int, last: int) -> dict[str, int]:
+    """The numbers of the blocks that logs name, each once a block."""
+    numbers = {text: int(text, 16) for text, _ in named}
+    if outside := [number for number in numbers.values() if not first <= number <= last]:
+        raise _lie(f"a log of block {outside[0]} for the range {first}-{last}")
+    if len(named) != len(set(numbers.values())):
+        raise _lie(f"two hashes for one block in the range {first}-{last}")
+    return numbers
+
+
+def _repaired(places: Iterable[tuple[int, int]], logs: Iterable[Log]) -> list[Log]:
     """Sorted; a log that came twice stays once, two different logs in one place are a contradiction."""
     unique: dict[tuple[int, int], Log] = {}
-    for key, log in keyed:
-        if unique.setdefault(key, log) != log:
-            raise _lie(f"two logs at index {key[1]} of block {key[0]}")
-    return sorted(unique.items())
+    for place, log in zip(places, logs, strict=True):
+        if unique.setdefault(place, log) != log:
+            raise _lie(f"two logs at index {place[1]} of block {place[0]}")
+    return [log for _, log in sorted(unique.items(), key=itemgetter(0))]
 
 
 def linked(blocks: Iterable[Block]) -> None:

@@ -91,6 +91,18 @@ async def test_a_block_that_a_reorg_threw_out_is_no_block(pool: Pool, echo: Emit
         await pool.logs(echo.addresses, 0, lost.number, tip=lost)
 
 
+async def test_a_node_that_keeps_orphans_does_not_make_them_blocks(
+    proxied: Pool, proxy: FaultProxy, echo: Emitter
+) -> None:
+    proxy.set(Fault.ORPHANS)
+    echo.mine(5)
+    lost = await proxied.head()
+    assert await proxied.block(lost.hash) == lost
+    echo.node.rpc.rpc("anvil_reorg", 3, [])
+    assert await proxied.block(lost.hash) is None
+    assert proxy.struck[Fault.ORPHANS] >= 2
+
+
 # --- logs --------------------------------------------------------------------------------------------------------
 
 

@@ -49,6 +49,7 @@ class Fault(Enum):
     TOO_MANY = "logs refused beyond max_blocks or max_logs"
     LYING = "another hash for finalised blocks"
     NO_HASHES = "block hashes not taken where a block is meant"
+    ORPHANS = "blocks by hash even after a reorg has thrown them out, as most nodes but anvil do"
     DEAF_SOCKET = "websocket open, but no notification comes through"
     NO_SOCKET = "websocket refused"
 
@@ -95,6 +96,7 @@ class FaultProxy:
         self._random = random.Random(seed)
         self._settings: dict[Fault, Setting] = {}
         self._frozen_at: int | None = None
+        self._headers: dict[str, Json] = {}  # by hash, of what has passed while orphans are kept
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -236,7 +238,11 @@ class FaultProxy:
         answer = await self._forward(call)
         if method == "eth_getLogs" and "result" in answer:
             return self._logs(call, answer)
+        if method == "eth_getBlockByHash" and self._strikes(Fault.ORPHANS, [call]):
+            return answer | {"result": answer.get("result") or self._headers.get(call["params"][0])}
         if method == "eth_getBlockByNumber" and answer.get("result"):
+            if self.active(Fault.ORPHANS):
+                self._headers[answer["result"]["hash"]] = answer["result"]
             return await self._header(call, answer)
         return answer
 

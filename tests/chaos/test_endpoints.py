@@ -135,6 +135,32 @@ async def test_a_dead_endpoint_is_left_at_once_and_once(proxies: list[FaultProxy
     assert [failover["from"], failover["to"]] == [each.name for each in pool.endpoints]
 
 
+async def test_the_next_endpoint_is_asked_in_the_same_round(proxies: list[FaultProxy], echo: Emitter) -> None:
+    bad, good, _ = proxies
+    hasty = Patience(total=0.0, hedge=0.1, probe=60.0)  # no second round
+    for fault in TRANSPORT:
+        async with Pool([bad.url, good.url], rules=RULES, limits=LIMITS, patience=hasty) as pool:
+            bad.set(fault)
+            good.counts.clear()
+            assert (await pool.head()).number == echo.head()
+            bad.clear()
+        assert good.counts["eth_getBlockByNumber"] == 1
+
+
+async def test_a_lone_endpoint_that_asks_for_a_pause_gets_it_too(proxies: list[FaultProxy], echo: Emitter) -> None:
+    lone = proxies[0]
+    lone.retry_after = 30
+    async with pool_of(lone) as pool:
+        head = await pool.head()
+        lone.set(Fault.BUSY, times=1)
+        before = lone.requests
+        with pytest.raises(EndpointsUnavailable, match="pause"):
+            await right(pool, echo, head)
+        assert lone.requests == before + 1
+        pool.endpoints[0].record.rests_until = 0.0
+        await right(pool, echo, head)
+
+
 async def test_an_endpoint_that_asks_for_a_pause_gets_it(proxies: list[FaultProxy], echo: Emitter) -> None:
     busy, good, _ = proxies
     busy.retry_after = 30
