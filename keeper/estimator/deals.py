@@ -6,43 +6,31 @@ Laws
   value; a deal that brings less than it owes is worth minus what is missing, at oracle prices.
 - ``done`` is ``value`` spelled out: the leg, what it leaves over, and the pools as it leaves them.
 
-| deal         | funded by                  | sells                                                     | leaves over |
-|--------------|----------------------------|-----------------------------------------------------------|-------------|
-| ``SaleDeal`` | a loan, or own balance     | all collateral for the debt asset                         | debt asset  |
-| ``SwapDeal`` | the pool itself, or a loan | all collateral for ``pay``; of that, for debt, just enough | ``pay``    |
+| deal            | funded by                  | sells all collateral for                          | leaves     |
+|-----------------|----------------------------|---------------------------------------------------|------------|
+| ``SaleDeal``    | a loan, or own balance     | the debt asset                                    | debt asset |
+| ``SwapDeal``    | the pool itself, or a loan | ``pay``, and of that for debt just enough         | ``pay``    |
+| ``ForwardDeal`` | the pool itself            | the debt asset, where that is the profit token    | debt asset |
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from keeper.core.plans import Action, Funding, FundingKind, Leg, Settlement, SwapLeg, VenueKind, Witness
+from keeper.core.plans import Funding, FundingKind, Settlement, SwapLeg
 from keeper.core.units import BPS, Address, Amount, Bps, mul_div_down
-from keeper.core.venues import PIPS, Pool, Quote
+from keeper.core.venues import Pool, Quote
 from keeper.estimator.funding import Lender
 from keeper.estimator.gas import LegShape
-from keeper.estimator.worth import Prices
+from keeper.estimator.terms import Done, Interval, Terms, fills_pips, moved_by, swap_legs, venue_kinds
 from keeper.venues.route.curve import Curve
 from keeper.venues.route.path import Fill, Path
-
-_WITNESS_ROOM: Final = 100  # one part in so many of the debt may be gone
-
-
-class Done(NamedTuple):
-    """One liquidation, carried out on paper."""
-
-    leg: Leg
-    left_token: Address
-    left: int
-    moved: tuple[Pool, ...]
-    fee_pips: int  # pool fees, as a share of what was received (of PIPS)
 
 
 class Deal(Protocol):
     """One way to carry out one action."""
 
     @property
-    def terms(self) -> "Terms": ...
+    def terms(self) -> Terms: ...
     @property
     def lattice(self) -> int: ...
     @property
@@ -59,7 +47,7 @@ class Deal(Protocol):
 
     def received(self, repay: int) -> int: ...
     def value(self, repay: int) -> int | None: ...
-    def intervals(self) -> tuple[tuple[int, int], ...]:
+    def intervals(self) -> tuple[Interval, ...]:
         """The action's, as far as funding reaches."""
         ...
 
@@ -71,97 +59,6 @@ class Deal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What every deal of an action shares."""
-
-    action: Action
-    prices: Prices
-    profit_token: Address
-
-    @property
-    def grain(self) -> int:
-        """A unit of debt in the profit token."""
-        return max(self.prices.convert_up(1, self.action.debt_asset, self.profit_token), 1)
-
-    def worth(self, left: int, token: Address, exit_path: Path | None, moved: Iterable[Pool]) -> int:
-        """A left-over in the profit token; a lack of it as a negative worth at oracle prices."""
-        if left <= 0:
-            return -self.prices.convert_up(-left, token, self.profit_token)
-        if exit_path is None:
-            return left
-        fill = moved_path(exit_path, moved).quote_exact_in(left)
-        return fill.amount_out if fill else 0
-
-    def leg(self, repay: int, settlement: Settlement, funding: Funding, swaps: Sequence[SwapLeg]) -> Leg:
-        """The deal as a plan's leg."""
-        action = self.action
-        return Leg(
-            action.protocol,
-            action.market,
-            action.account,
-            action.collateral_asset,
-            action.debt_asset,
-            Amount(repay),
-            settlement,
-            action.receive_wrapped,
-            funding,
-            tuple(swaps),
-            _roomy(action.witness),
-        )
-
-
-def _roomy(witness: Witness | None) -> Witness | None:
-    """A borrower who repays a little to be in the way is not a rival."""
-    return witness and replace(witness, floor=Amount(witness.floor - witness.floor // _WITNESS_ROOM))
-
-
-def moved_path(path: Path, moved: Iterable[Pool]) -> Path:
-    """The path on pools that have moved."""
-    by_address = {pool.address: pool for pool in moved}
-    if not any(pool.address in by_address for pool in path.pools):
-        return path
-    return Path(path.tokens, tuple(by_address.get(pool.address, pool) for pool in path.pools))
-
-
-def swap_leg(fill: Fill, slippage: Bps, *, rest: bool) -> SwapLeg:
-    """A fill as a plan names it."""
-    least = Amount(mul_div_down(fill.amount_out, BPS - slippage, BPS))
-    return SwapLeg(fill.amount_in, fill.amount_out, least, fill.after.hops(), rest)
-
-
-def swap_legs(fills: Sequence[Fill], slippage: Bps) -> list[SwapLeg]:
-    """Fills as a plan names them: the last one sells the rest."""
-    return [swap_leg(fill, slippage, rest=at == len(fills) - 1) for at, fill in enumerate(fills)]
-
-
-def path_pips(path: Path) -> int:
-    """The fees of a path, of PIPS, rounded up."""
-    kept = PIPS
-    for pool in path.pools:
-        kept = kept * (PIPS - pool.fee) // PIPS
-    return PIPS - kept
-
-
-def fills_pips(fills: Sequence[Fill]) -> int:
-    """The fees of a split, weighted by amount."""
-    total = sum(fill.amount_in for fill in fills)
-    return sum(fill.amount_in * path_pips(fill.after) for fill in fills) // total if total else 0
-
-
-def moved_by(fills: Iterable[Fill]) -> tuple[Pool, ...]:
-    """The pools of a split, as it leaves them."""
-    return tuple(pool for fill in fills for pool in fill.after.pools)
-
-
-def _kinds(curve: Curve | None) -> tuple[tuple[VenueKind, ...], ...]:
-    return tuple(tuple(pool.kind for pool in path.pools) for path in curve.paths) if curve else ()
-
-
-def _within(intervals: Iterable[tuple[int, int]], most: int) -> tuple[tuple[int, int], ...]:
-    return tuple((low, min(high, most)) for low, high in intervals if low <= most)
-
-
-@dataclass(frozen=True, slots=True)
 class SaleDeal:
     """Borrow, liquidate, sell all collateral for the debt asset, pay back; the surplus is profit."""
 
@@ -169,10 +66,6 @@ class SaleDeal:
     lender: Lender
     curve: Curve | None  # None: collateral and debt are one asset
     exit: Path | None = None
-
-    @property
-    def action(self) -> Action:
-        return self.terms.action
 
     @property
     def lattice(self) -> int:
@@ -186,11 +79,11 @@ class SaleDeal:
     def shape(self) -> LegShape:
         action = self.terms.action
         return LegShape(
-            action.protocol, self.lender.kind, action.receive_wrapped, bad_debt=False, swaps=_kinds(self.curve)
+            action.protocol, self.lender.kind, action.receive_wrapped, bad_debt=False, swaps=venue_kinds(self.curve)
         )
 
-    def intervals(self) -> tuple[tuple[int, int], ...]:
-        return _within(self.terms.action.intervals(), self.lender.available)
+    def intervals(self) -> tuple[Interval, ...]:
+        return self.terms.within(self.lender.available)
 
     def received(self, repay: int) -> int:
         return self.terms.action.settle(repay).received
@@ -243,10 +136,6 @@ class SwapDeal:
     exit: Path | None = None
 
     @property
-    def action(self) -> Action:
-        return self.terms.action
-
-    @property
     def lattice(self) -> int:
         return self.lender.lattice if self.lender else 1
 
@@ -257,16 +146,15 @@ class SwapDeal:
     @property
     def shape(self) -> LegShape:
         action = self.terms.action
-        swaps = _kinds(self.curve)
+        swaps = venue_kinds(self.curve)
         if self.lender is None:
             kind = FundingKind.UNISWAP_V3_FLASH_SWAP
         else:
             kind, swaps = self.lender.kind, ((*(swaps[0] if swaps else ()), self.pool.kind),)
         return LegShape(action.protocol, kind, action.receive_wrapped, bad_debt=False, swaps=swaps)
 
-    def intervals(self) -> tuple[tuple[int, int], ...]:
-        intervals = self.terms.action.intervals()
-        return _within(intervals, self.lender.available) if self.lender else intervals
+    def intervals(self) -> tuple[Interval, ...]:
+        return self.terms.within(self.lender.available) if self.lender else self.terms.intervals
 
     def received(self, repay: int) -> int:
         return self.terms.action.settle(repay).received
@@ -284,7 +172,7 @@ class SwapDeal:
         stock = self.curve.proceeds(settlement.received) if self.curve else settlement.received
         if not stock:
             return []
-        paid = Curve((Path((self.pay, self.action.debt_asset), (self.pool,)),)).amount_at(settlement.paid, stock)
+        paid = Curve((Path((self.pay, self.terms.action.debt_asset), (self.pool,)),)).amount_at(settlement.paid, stock)
         return [mul_div_down(paid, settlement.paid, stock)]
 
     def done(self, repay: int, slippage: Bps) -> Done | None:
@@ -308,14 +196,77 @@ class SwapDeal:
     def _swaps(self, repay: int, settlement: Settlement) -> tuple[tuple[Fill, ...] | None, Quote | None]:
         fills = self.curve.sell(settlement.received) if self.curve else ()
         owed = settlement.paid + self.lender.fee(repay) if self.lender else repay
-        return fills, self.pool.quote_exact_out(self.action.debt_asset, owed)
+        return fills, self.pool.quote_exact_out(self.terms.action.debt_asset, owed)
 
     def _stock(self, settlement: Settlement, fills: tuple[Fill, ...]) -> int:
         return sum(fill.amount_out for fill in fills) if self.curve else settlement.received
 
     def _exact_out(self, settlement: Settlement, fills: tuple[Fill, ...], bought: Quote) -> SwapLeg:
         """All hops in one swap: the last one buys what is owed."""
-        last = Path((self.pay, self.action.debt_asset), (self.pool,)).hops()
+        last = Path((self.pay, self.terms.action.debt_asset), (self.pool,)).hops()
         hops = (*fills[0].after.hops(), *last) if fills else last
         cost = settlement.received if fills else bought.amount_in
         return SwapLeg(Amount(cost), bought.amount_out, bought.amount_out, hops, rest=True, exact_out=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardDeal:
+    """The pool sells the debt asset first: all that the collateral will be worth to it, not just what is repaid.
+
+    Only where the debt asset is the profit token: what is not repaid is profit already.
+    """
+
+    terms: Terms
+    pool: Pool
+
+    @property
+    def lattice(self) -> int:
+        return 1
+
+    @property
+    def grain(self) -> int:
+        return 1
+
+    @property
+    def exit(self) -> Path | None:
+        return None
+
+    @property
+    def shape(self) -> LegShape:
+        action, kind = self.terms.action, FundingKind.UNISWAP_V3_FLASH_SWAP
+        return LegShape(action.protocol, kind, action.receive_wrapped, bad_debt=False, swaps=())
+
+    def intervals(self) -> tuple[Interval, ...]:
+        return self.terms.intervals
+
+    def received(self, repay: int) -> int:
+        return self.terms.action.settle(repay).received
+
+    def value(self, repay: int) -> int | None:
+        settlement = self.terms.action.settle(repay)
+        sold = self._sold(settlement)
+        return sold.amount_out - settlement.paid if sold and sold.amount_out >= repay else None
+
+    def guesses(self, repay: int) -> list[int]:
+        settlement = self.terms.action.settle(repay)
+        if not settlement.received:
+            return []
+        path = Path((self.terms.action.collateral_asset, self.terms.action.debt_asset), (self.pool,))
+        best = Curve((path,)).amount_at(settlement.paid, settlement.received)
+        return [mul_div_down(best, settlement.paid, settlement.received)]
+
+    def done(self, repay: int, slippage: Bps) -> Done | None:
+        del slippage  # the pool's price is exact or the transaction reverts
+        settlement = self.terms.action.settle(repay)
+        sold = self._sold(settlement)
+        bought = self.pool.quote_exact_out(self.terms.action.debt_asset, sold.amount_out) if sold else None
+        if sold is None or bought is None:
+            return None
+        kind = FundingKind.UNISWAP_V3_FLASH_SWAP
+        funding = Funding(kind, self.pool.address, sold.amount_out, bought.amount_in, Amount(0), self.pool.fee)
+        leg = self.terms.leg(repay, settlement, funding, ())
+        left = sold.amount_out - settlement.paid
+        return Done(leg, self.terms.action.debt_asset, left, (bought.after,), self.pool.fee)
+
+    def _sold(self, settlement: Settlement) -> Quote | None:
+        return self.pool.quote_exact_in(self.terms.action.collateral_asset, settlement.received)

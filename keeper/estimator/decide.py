@@ -14,12 +14,13 @@ from keeper.core.plans import Action, FundingKind, Plan, Reason, Skip, VenueKind
 from keeper.core.units import Address, Wei
 from keeper.core.venues import Pool
 from keeper.estimator import size
-from keeper.estimator.deals import Deal, SaleDeal, SwapDeal, Terms
+from keeper.estimator.deals import Deal, ForwardDeal, SaleDeal, SwapDeal
 from keeper.estimator.desk import Desk
 from keeper.estimator.estimate import Part, estimate
 from keeper.estimator.funding import Lender, ranked
-from keeper.estimator.gas import Shape, funding_prior
+from keeper.estimator.gas import Shape, funding_prior, hops_prior
 from keeper.estimator.guards import Refusal
+from keeper.estimator.terms import Terms
 from keeper.estimator.vet import vet_moment, vet_pair, vet_stake
 from keeper.estimator.world import Candidate, World
 from keeper.estimator.worth import Prices
@@ -39,11 +40,11 @@ class Glance(NamedTuple):
 
 
 class Considered(NamedTuple):
-    """A plan, what it consists of, and the pools as it leaves them."""
+    """The best liquidation of an account, and the plan it would be alone (or why it would be none)."""
 
-    plan: Plan
     part: Part
-    moved: tuple[Pool, ...]
+    alone: Plan | Refusal
+    margin: Wei  # what it adds to a transaction that is sent anyway: profit less its own gas
 
 
 def decide(world: World, candidate: Candidate) -> Plan | Skip:
@@ -52,11 +53,12 @@ def decide(world: World, candidate: Candidate) -> Plan | Skip:
     if refusal:
         return refusal.skip(candidate.account)
     found = consider(world, Desk.of(world.liquidity, world.policy.routing), candidate)
-    return found.plan if isinstance(found, Considered) else found.skip(candidate.account)
+    answer = found.alone if isinstance(found, Considered) else found
+    return answer.skip(candidate.account) if isinstance(answer, Refusal) else answer
 
 
-def consider(world: World, desk: Desk, candidate: Candidate) -> Considered | Refusal:
-    """The best single liquidation of the account on these pools."""
+def consider(world: World, desk: Desk, candidate: Candidate, finalists: int = _FINALISTS) -> Considered | Refusal:
+    """The best single liquidation of the account on these pools; ``finalists`` deals are sized exactly."""
     glances: list[Glance] = []
     refusals: list[Refusal] = []
     for action in candidate.actions:
@@ -64,23 +66,20 @@ def consider(world: World, desk: Desk, candidate: Candidate) -> Considered | Ref
             refusals.append(Refusal(action, "by the market"))
             continue
         refusal = vet_pair(world, action, candidate.prices)
-        found = [] if refusal else list(_glance_at(world, desk, Terms(action, candidate.prices, _token(world))))
+        found = [] if refusal else list(_glance_at(world, desk, Terms.of(action, candidate.prices, _token(world))))
         glances += found
         if not found:
             refusals.append(refusal or _no_way(world, desk, action))
     if not glances:
         return refusals[-1] if refusals else Refusal(Reason.QUARANTINED, "no pair")
-    return _best(world, glances)
+    return _best(world, glances, finalists)
 
 
 def deals(world: World, desk: Desk, terms: Terms) -> Iterator[Deal]:
     """Every way to fund and sell one action."""
     action, profit = terms.action, terms.profit_token
-    intervals = action.intervals()
-    if not intervals:
-        return
-    most = intervals[-1][1]
-    sold, debt, received = action.collateral_asset, action.debt_asset, action.settle(most).received
+    most = terms.most
+    sold, debt, received = action.collateral_asset, action.debt_asset, action.settle(most).received if most else 0
     if received <= 0:
         return
     lenders = _lenders(world, terms, most)
@@ -91,6 +90,8 @@ def deals(world: World, desk: Desk, terms: Terms) -> Iterator[Deal]:
     for pay in dict.fromkeys((profit, sold)):
         if pay != debt:
             yield from _swap_deals(desk, terms, pay, most, received, lenders[:1])
+    if debt == profit != sold and (pool := _seller(desk, sold, debt, most, VenueKind.UNISWAP_V3)):
+        yield ForwardDeal(terms, pool)
 
 
 def _swap_deals(
@@ -150,38 +151,43 @@ def _shape(deal: Deal) -> Shape:
     return Shape((deal.shape,), (tuple(pool.kind for pool in deal.exit.pools),) if deal.exit else ())
 
 
-def _best(world: World, glances: list[Glance]) -> Considered | Refusal:
+def _best(world: World, glances: list[Glance], finalists: int) -> Considered | Refusal:
     ranking = sorted(glances, key=attrgetter("net"), reverse=True)
     close = ranking[0].net - abs(ranking[0].net) // _CLOSE
-    finals = [_final(world, glance) for glance in ranking[:_FINALISTS] if glance.net >= close]
-    plans = [final for final in finals if isinstance(final, Considered)]
-    if plans:
-        return max(plans, key=lambda final: final.plan.estimate.net)
-    return next(final for final in finals if isinstance(final, Refusal))
+    finals = [_final(world, glance) for glance in ranking[:finalists] if glance.net >= close]
+    found = [final for final in finals if isinstance(final, Considered)]
+    return max(found, key=_rank) if found else next(final for final in finals if isinstance(final, Refusal))
+
+
+def _rank(found: Considered) -> tuple[bool, int]:
+    alone = found.alone
+    return (False, found.margin) if isinstance(alone, Refusal) else (True, alone.estimate.net)
 
 
 def _final(world: World, glance: Glance) -> Considered | Refusal:
     """Sized exactly, and estimated as a plan of its own."""
     deal = glance.deal
-    intervals = deal.intervals()
+    prices, intervals = deal.terms.prices, deal.intervals()
     sized = size.best(deal, intervals, [*deal.guesses(intervals[-1][1]), glance.repay])
     done = deal.done(sized.repay, world.policy.slippage) if sized else None
     if sized is None or done is None:
         return Refusal(Reason.NO_ROUTE, "no amount can be sold")
     if done.left <= 0:
-        net = _net(world, deal, deal.terms.prices, sized.value)
+        net = _net(world, deal, prices, sized.value)
         return Refusal(Reason.UNPROFITABLE, f"net {net} wei < 0 at the best amount, {sized.repay}")
-    prices = deal.terms.prices
+    profit = prices.wei_down(_token(world), sized.value)
+    refusal = vet_stake(world, deal.terms.action, prices, profit)
+    if refusal:
+        return refusal
     part = Part(done, prices, deal.exit)
     priced = estimate(world, (part,))
-    if isinstance(priced, Refusal):
-        return priced
-    plan, moved = priced
-    refusal = vet_stake(world, deal.terms.action, prices, plan.estimate.profit) or _vet_losses(world, plan)
-    return refusal or Considered(plan, part, moved)
+    alone = priced if isinstance(priced, Refusal) else vet_losses(world, priced[0]) or priced[0]
+    own_gas = world.gas.leg(deal.shape) + hops_prior(_shape(deal).conversions)
+    return Considered(part, alone, Wei(profit - own_gas * world.base_fee))
 
 
-def _vet_losses(world: World, plan: Plan) -> Refusal | None:
+def vet_losses(world: World, plan: Plan) -> Refusal | None:
+    """What a failing transaction would burn must stay within the loss caps."""
     if world.risk.caps is None:
         return None
     at_risk = plan.gas_limit * plan.max_fee if world.risk.reverts_cost else 0

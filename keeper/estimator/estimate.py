@@ -17,8 +17,8 @@ from keeper.core.units import BPS, WAD, Address, Amount, BlockNumber, Bps, Wei, 
 from keeper.core.venues import PIPS, Pool
 from keeper.estimator import gas
 from keeper.estimator.bid import Key, settle_bid
-from keeper.estimator.deals import Done, moved_path, path_pips, swap_leg
 from keeper.estimator.guards import Refusal, haircut
+from keeper.estimator.terms import Done, moved_path, path_pips, swap_leg
 from keeper.estimator.world import World
 from keeper.estimator.worth import Prices
 from keeper.venues.route.path import Path

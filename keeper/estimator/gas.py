@@ -33,6 +33,7 @@ _HOP: Final[Mapping[VenueKind, int]] = {
     VenueKind.UNISWAP_V2: 100_000,
     VenueKind.UNISWAP_V3: 150_000,
     VenueKind.ROUTER: 350_000,
+    VenueKind.ERC4626: 150_000,
 }
 
 

@@ -1,0 +1,164 @@
+"""All liquidatable accounts of a block: which, in what order, in which transactions.
+
+Laws
+- Accounts are priced one after the other on the pools as the accounts before them leave them: nothing is sold twice
+  at one price. An account that only pays as part of a transaction sent anyway may join one.
+- No transaction exceeds the cap on a transaction's gas, all of them together not the block's.
+- Greedy: the largest promise first. What is promised is the bonus at oracle prices, which needs no quote.
+- ``packing`` is a generator that can be left alone after every account, so that a crash of hundreds never holds the
+  caller's loop for longer than one account takes.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from keeper.core.plans import Plan, Reason, Skip
+from keeper.core.units import BPS, MAX_U256, Address, Wei
+from keeper.estimator.decide import Considered, consider, vet_losses
+from keeper.estimator.desk import Desk
+from keeper.estimator.estimate import Part, estimate
+from keeper.estimator.gas import Shape
+from keeper.estimator.guards import Refusal
+from keeper.estimator.vet import vet_moment
+from keeper.estimator.world import Candidate, World
+
+_FEW: Final = 12  # so few are packed in every order, and the best is taken
+
+
+class Packed(NamedTuple):
+    """The block's transactions in order, and everyone who is in none of them."""
+
+    plans: tuple[Plan, ...]
+    skips: tuple[Skip, ...]
+
+    @property
+    def net(self) -> Wei:
+        """What all plans earn together."""
+        return Wei(sum(plan.estimate.net for plan in self.plans))
+
+
+def pack(world: World, candidates: Sequence[Candidate]) -> Packed:
+    """The best plans for all accounts together, in one go."""
+    steps = packing(world, candidates)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            packed: Packed = stop.value
+            return packed
+
+
+def packing(world: World, candidates: Sequence[Candidate]) -> Generator[int, None, Packed]:
+    """The same in steps: yields how many accounts have been priced."""
+    refusal = vet_moment(world)
+    if refusal:
+        return Packed((), tuple(refusal.skip(candidate.account) for candidate in candidates))
+    best: Packed | None = None
+    for order in _orders(candidates):
+        packed = yield from _Packer(world, Desk.of(world.liquidity, world.policy.routing)).run(order)
+        if best is None or packed.net > best.net:
+            best = packed
+    return best or Packed((), ())
+
+
+class Promise(NamedTuple):
+    """What a pair could bring at most, at oracle prices and before all costs."""
+
+    bonus: int  # wei
+    paid: int  # wei
+
+    @property
+    def rate(self) -> int:
+        """The bonus as a share of what is repaid, in bps."""
+        return self.bonus * BPS // self.paid if self.paid else 0
+
+
+def promises(candidate: Candidate) -> list[Promise]:
+    """One for each pair that has a price."""
+    prices, found = candidate.prices, [Promise(0, 0)]
+    for action in candidate.actions:
+        if isinstance(action, Reason) or action.collateral_asset not in prices or action.debt_asset not in prices:
+            continue
+        for _, most in action.intervals()[-1:]:
+            settlement = action.settle(most)
+            paid = prices.wei_up(action.debt_asset, settlement.paid)
+            found.append(Promise(prices.wei_down(action.collateral_asset, settlement.received) - paid, paid))
+    return found
+
+
+def _orders(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+    """By size of the bonus; of a few accounts also by its rate, which counts where depth is what is short."""
+    known = {id(candidate): promises(candidate) for candidate in candidates}
+    yield sorted(candidates, key=lambda one: -max(promise.bonus for promise in known[id(one)]))
+    if 1 < len(candidates) <= _FEW:
+        yield sorted(candidates, key=lambda one: -max(promise.rate for promise in known[id(one)]))
+
+
+@dataclass(slots=True)
+class _Packer:
+    """One pass over the accounts."""
+
+    world: World
+    desk: Desk
+    plans: list[Plan] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    open: list[tuple[Address, Part]] = field(default_factory=list)  # the transaction being filled
+    before: Desk | None = None  # the desk before that transaction
+    gas_left: int = 0
+    full: bool = False
+
+    def run(self, order: Sequence[Candidate]) -> Generator[int, None, Packed]:
+        self.gas_left = self.world.gas_limit * self.world.policy.block_gas // BPS
+        for number, candidate in enumerate(order):
+            refusal = self._add(candidate)
+            if refusal:
+                self.skips.append(refusal.skip(candidate.account))
+            yield number + 1
+        self._close()
+        return Packed(tuple(self.plans), tuple(self.skips))
+
+    def _add(self, candidate: Candidate) -> Refusal | None:
+        """Put an account into the open transaction, or into a new one."""
+        if self.full:
+            return Refusal(Reason.BLOCK_FULL, f"gas left in the block: {self.gas_left}")
+        found = consider(self.world, self.desk, candidate, finalists=1)
+        if isinstance(found, Considered) and self.open and not self._fits(found.part):
+            self._close()  # whose conversions may move pools
+            found = consider(self.world, self.desk, candidate, finalists=1)
+        if isinstance(found, Refusal):
+            return found
+        if isinstance(found.alone, Refusal) and (not self.open or found.margin <= 0):
+            return found.alone
+        if self._limit(found.part) > self.gas_left:
+            self.full = True
+            return Refusal(Reason.BLOCK_FULL, f"gas left in the block: {self.gas_left}")
+        self.before = self.before if self.open else self.desk
+        self.open.append((candidate.account, found.part))
+        self.desk = self.desk.after(found.part.done.moved)
+        return None
+
+    def _fits(self, part: Part) -> bool:
+        policy = self.world.policy
+        return self._limit(part) <= policy.tx_gas and len(self.open) < policy.max_legs
+
+    def _limit(self, part: Part) -> int:
+        """The gas limit of the open transaction with one more (conversions are few, and within its headroom)."""
+        legs = [*(one.done.leg for _, one in self.open), part.done.leg]
+        return self.world.gas.limit(self.world.gas.gas(Shape.of(legs)), cap=MAX_U256)
+
+    def _close(self) -> None:
+        """Make a plan of what is open; its conversions are sold last, and move pools too."""
+        if not self.open or self.before is None:
+            return
+        priced = estimate(self.world, [part for _, part in self.open])
+        refusal = priced if isinstance(priced, Refusal) else vet_losses(self.world, priced[0])
+        if isinstance(priced, Refusal) or refusal is not None:
+            self.skips += [refusal.skip(account) for account, _ in self.open if refusal]
+            self.desk = self.before
+        else:
+            plan, moved = priced
+            self.plans.append(plan)
+            self.gas_left -= plan.gas_limit
+            self.desk = self.desk.after(moved)
+        self.open = []
