@@ -1,0 +1,96 @@
+"""Following the chain for months: one step for each new head, whatever the endpoints do.
+
+Laws
+- A failed step changes nothing: books and state file stay at the last whole block, and the step is tried again.
+- Not ready means not ready: no head reached, or no step succeeded since the last failure.
+- Every so often a sample of accounts is compared with the chain's own view; a drift is logged, counted and repaired.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+from keeper.core.events import Block
+from keeper.core.ports import Quarantine
+from keeper.errors import EndpointsUnavailable, RpcError
+from keeper.indexer.audit import Drift, audit, live_rows, repair
+from keeper.indexer.indexer import Indexer
+from keeper.log import get_logger
+
+log = get_logger()
+PAUSE = 0.2  # seconds before a failed step is tried again; doubles up to ten times that
+
+
+class Live:
+    """The indexer's task in the daemon."""
+
+    def __init__(self, indexer: Indexer, heads: AsyncIterator[Block], *, audit_every: int, audit_sample: int) -> None:
+        self.indexer = indexer
+        self.ready = False
+        self.drifts = 0
+        self.failures = 0
+        self._heads = heads
+        self._audit_every = audit_every
+        self._audit_sample = audit_sample
+        self._audited = 0
+        self._draw = random.SystemRandom()
+
+    async def run(self) -> None:
+        """Step at once and then at every head, until cancelled."""
+        await self.step()
+        async for _ in self._heads:
+            await self.step()
+
+    async def step(self) -> Block:
+        """Reach the head, however often that takes."""
+        pause = PAUSE
+        while True:
+            try:
+                block = await self.indexer.advance()
+                await self._look_after(block)
+            except (RpcError, EndpointsUnavailable) as error:
+                self.ready = False
+                self.failures += 1
+                log.warning("indexer.interrupted", error=str(error), retry_s=pause)
+                await asyncio.sleep(pause * self._draw.uniform(0.5, 1.0))
+                pause = min(pause * 2, PAUSE * 10)
+            else:
+                self.ready = True
+                return block
+
+    async def _look_after(self, block: Block) -> None:
+        finalised = await self.indexer.chain.finalized()
+        await self.indexer.checkpoint_if_due(finalised.number if finalised else 0)
+        if self._audit_every and block.number - self._audited >= self._audit_every:
+            self._audited = block.number
+            await self.audit(block)
+
+    async def audit(self, block: Block) -> None:
+        """Compare a sample, and take from the chain what differs."""
+        for market in self.indexer.markets:
+            rows = live_rows(market.book)
+            sample = self._draw.sample(rows, min(self._audit_sample, len(rows)))
+            drifts = await audit(self.indexer.chain, market, sample, block)
+            for drift in drifts:
+                _tell(drift, block)
+            if drifts:
+                self.drifts += len(drifts)
+                await repair(self.indexer.chain, market, [drift.row for drift in drifts], block)
+
+
+def _tell(drift: Drift, block: Block) -> None:
+    """One line for each field that differs."""
+    mine, chain = drift.ours, drift.chain
+    if isinstance(mine, Quarantine) or isinstance(chain, Quarantine):
+        log.error(
+            "indexer.drift", market=drift.market, account=drift.account, block=block.number, field="known",
+            book=int(not isinstance(mine, Quarantine)), chain=int(not isinstance(chain, Quarantine)),
+        )  # fmt: skip
+        return
+    for field in ("health_factor", "collateral", "debt"):
+        ours, theirs = getattr(mine, field), getattr(chain, field)
+        if ours != theirs:
+            log.error(
+                "indexer.drift", market=drift.market, account=drift.account, block=block.number, field=field,
+                book=ours, chain=theirs,
+            )  # fmt: skip
