@@ -90,7 +90,8 @@ def _pieces(profile: Profile, terms: LiquidationTerms, *, wrapped: bool) -> Iter
     high = min(top, exhausts - 1)
     if not wrapped:
         low = max(low, _first_paying_out(profile, terms))
-        high = min(high, _last_within_liquidity(profile, terms))
+        if low <= high and s.seizure(profile, terms, high).received > terms.liquidity:
+            high = _last_within_liquidity(profile, terms)
     if profile.position_close_factor:
         yield low, min(high, _last_without_dust(profile, terms))
     else:
