@@ -4,7 +4,7 @@ import pytest
 
 from keeper.core.units import MAX_U256, RAY, WAD
 from keeper.protocols.aave_v3 import maths
-from keeper.protocols.aave_v3.health import Account, Position, Rates, account_data, indexes, touched
+from keeper.protocols.aave_v3.health import Account, Position, Rates, account_data, indexes
 from keeper.protocols.aave_v3.profiles import PROFILES, Profile
 
 ALL = list(PROFILES.values())
@@ -85,14 +85,6 @@ def test_indexes_are_the_stored_ones_in_their_own_block_and_grow_after(profile: 
     liquidity, borrow = indexes(profile, rates, 1012)
     assert liquidity == maths.ray_mul_half_up(RAY + 10**25 * 12 // 31536000, RAY + 5)
     assert borrow == maths.ray_mul_half_up(profile.compound(10**26, 12), RAY + 7)
-
-
-@pytest.mark.parametrize("profile", ALL, ids=lambda p: p.version)
-def test_a_silent_touch_stores_what_the_view_showed(profile: Profile) -> None:
-    rates = Rates(RAY + 5, RAY + 7, 10**25, 10**26, 1000)
-    liquidity, borrow = indexes(profile, rates, 1012)
-    assert touched(profile, rates, 1012, has_debt=True) == Rates(liquidity, borrow, 10**25, 10**26, 1012)
-    assert touched(profile, rates, 1012, has_debt=False) == Rates(liquidity, RAY + 7, 10**25, 10**26, 1012)
 
 
 def test_flash_premium_rounds_up_since_3_5() -> None:

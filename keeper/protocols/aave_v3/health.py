@@ -56,17 +56,6 @@ def indexes(profile: Profile, reserve: Rates, at: int) -> tuple[int, int]:
     )
 
 
-def touched(profile: Profile, reserve: Rates, at: int, *, has_debt: bool) -> Rates:
-    """The reserve after a state update that emits nothing (a 3.5+ liquidation paid in aTokens touches its collateral).
-
-    The stored borrow index stands still while the reserve has no variable debt at all.
-    """
-    liquidity, borrow = indexes(profile, reserve, at)
-    return reserve._replace(
-        liquidity_index=liquidity, borrow_index=borrow if has_debt else reserve.borrow_index, updated=at
-    )
-
-
 def account_data(profile: Profile, positions: Iterable[Position]) -> Account:
     """Totals and health factor of an account, from its positions in any order."""
     collateral = debt = weighted = 0

@@ -53,7 +53,6 @@ class Profile:
     bonus_div: Rounded  # what of the collateral is not bonus
     fee_mul: Rounded  # protocol fee = bonus part * fee
     deficit_on_scaled: bool  # "all collateral gone" is asked after scaled rounding
-    refreshes_collateral: bool  # liquidation stores the collateral's new indexes even when it emits nothing
     # the rest
     flash_premium: Rounded  # (amount, bps) -> premium
     custom_errors: bool  # reverts carry selectors instead of decimal strings
@@ -80,7 +79,6 @@ V3_0_2: Final = Profile(
     bonus_div=maths.percent_div_half_up,
     fee_mul=maths.percent_mul_half_up,
     deficit_on_scaled=False,
-    refreshes_collateral=False,
     flash_premium=maths.percent_mul_half_up,
     custom_errors=False,
 )
@@ -104,7 +102,6 @@ V3_5: Final = replace(
     debt_value=maths.value_ceil,
     threshold_floored=False,
     repay_div=maths.percent_div_ceil,
-    refreshes_collateral=True,
     flash_premium=maths.percent_mul_ceil,
 )
 V3_6: Final = replace(V3_5, version="3.6", counts_zero_threshold=True)
