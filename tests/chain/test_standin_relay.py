@@ -1,12 +1,7 @@
-"""Keeper's own channels and signer against the stand-in relay and a real node: what lands, where, and what never does.
-
-The two contracts are a few opcodes each, installed by the test: PRIZE can be taken once, and hands the value sent along
-to the block's fee recipient; GUARD must be armed by one transaction before another may pay through it.
-"""
+"""Keeper's own channels and signer, the stand-in relay, a real node: what lands, where, and what never does."""
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -17,70 +12,38 @@ from coincurve import PrivateKey
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from keeper.core.submissions import AckStatus, Bid, Simulated, Submission, Window
-from keeper.core.units import Address, Amount, BlockNumber, Bps, Hash, Wei
+from keeper.core.submissions import AckStatus
+from keeper.core.units import Address, Hash, Wei
 from keeper.devnet.anvil import Anvil
 from keeper.devnet.relay import Builder, StandInRelay
 from keeper.devnet.relay_public import Source
 from keeper.errors import DevnetError
 from keeper.executor.fanout import Fanout
-from keeper.executor.relays.channel import HttpChannel
 from keeper.executor.relays.identity import Identity
-from keeper.executor.relays.registry import KINDS, RelayConfig
-from keeper.executor.relays.transport import Transport
-from keeper.executor.transaction import SignedTransaction, Transaction, address_of, sign
-
-KEYS = tuple(  # anvil's own, known to everyone
-    bytes.fromhex(key)
-    for key in (
-        "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
-        "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
-        "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
-        "7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
-    )
+from keeper.executor.transaction import Transaction, sign
+from tests.chain.bidders import (
+    CHAIN,
+    EOAS,
+    GUARD,
+    GWEI,
+    KEYS,
+    PAYING,
+    PRIZE,
+    PRIZE_CODE,
+    Speak,
+    bidding_node,
+    receipt,
+    signed,
+    speaking,
+    submission,
 )
-EOAS = tuple(address_of(PrivateKey(key).public_key) for key in KEYS)
-CHAIN = 31337
-GWEI = 10**9
-PRIZE = Address("0x" + "a1" * 20)
-PRIZE_CODE = "0x5f546013576001" + "5f555f5f5f5f34415af150005b5f5ffd"
-GUARD = Address("0x" + "a2" * 20)
-GUARD_CODE = "0x3660095760015f55005b5f546012575f5ffd5b5f5f5f5f34415af15000"
-PAYING = b"\x01"
 
 Relay = StandInRelay
 
 
-def signed(
-    who: int, nonce: int, to: Address = PRIZE, data: bytes = b"", value: int = 0, tip: int = GWEI
-) -> SignedTransaction:
-    tx = Transaction(CHAIN, nonce, Wei(tip), Wei(100 * GWEI), 120_000, to, data, Wei(value))
-    return sign(tx, PrivateKey(KEYS[who]), EOAS[who])
-
-
-def submission(target: int, *txs: SignedTransaction, revision: int = 0, name: str = "opportunity") -> Submission:
-    return Submission(
-        id=name,
-        chain=CHAIN,
-        eoa=txs[0].sender,
-        nonce=txs[0].nonce,
-        raw_txs=tuple(tx.raw for tx in txs),
-        tx_hashes=tuple(tx.hash for tx in txs),
-        target_block=BlockNumber(target),
-        window=Window(BlockNumber(target), BlockNumber(target + 3)),
-        deadline_ts=time.time() + 5,
-        bid=Bid(Wei(GWEI), Bps(0), Wei(0)),
-        sim=Simulated(BlockNumber(target - 1), 50_000, Wei(0), Amount(0)),
-        revision=revision,
-    )
-
-
 @pytest.fixture
 def node(make_anvil: Callable[..., Anvil]) -> Anvil:
-    anvil = make_anvil(no_mining=True, order="fifo", tx_gas_limit=True)
-    anvil.rpc.rpc("anvil_setCode", PRIZE, PRIZE_CODE)
-    anvil.rpc.rpc("anvil_setCode", GUARD, GUARD_CODE)
-    return anvil
+    return bidding_node(make_anvil)
 
 
 @pytest.fixture
@@ -90,24 +53,9 @@ async def relay(node: Anvil, seed: int) -> AsyncIterator[Relay]:
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[Transport]:
-    async with Transport() as made:
+async def speak() -> AsyncIterator[Speak]:
+    async with speaking() as made:
         yield made
-
-
-Speak = Callable[..., HttpChannel]
-
-
-@pytest.fixture
-def speak(transport: Transport) -> Speak:
-    """``speak(url, kind="flashbots", who=0)``: a channel of keeper's own to a builder's door."""
-
-    def make(url: str, kind: str = "flashbots", who: int = 0) -> HttpChannel:
-        config = RelayConfig(kind, url, authorization="account" if kind == "bloxroute" else "")
-        identity = Identity(bytes([0x70 + who]) * 32)
-        return HttpChannel(kind, url, KINDS[kind].make(config), transport, identity)
-
-    return make
 
 
 async def rpc(url: str, method: str, *params: object) -> Any:
@@ -117,10 +65,6 @@ async def rpc(url: str, method: str, *params: object) -> Any:
 
 def request(method: str, *params: object) -> dict[str, object]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-
-
-def receipt(node: Anvil, tx_hash: str) -> Any:
-    return node.rpc.rpc("eth_getTransactionReceipt", tx_hash)
 
 
 # --- where a bundle lands ------------------------------------------------------------------------------------------
