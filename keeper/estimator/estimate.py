@@ -155,9 +155,9 @@ def _bid(world: World, draft: Plan, parts: Sequence[Part], sold: _Sold, cost: Co
     shared = policy.profit_token == prices.native
     offer = settle_bid(policy.bid, beta, profit, value, cost.gas_used, keep, shared=shared)
     if offer is None:
-        least = value - max(policy.bid.tip * cost.gas_used, policy.bid.floor)
-        terms = f"net {least} < {keep} wei: profit {profit}, gas {cost.gas}, l1 {cost.l1_fee}"
-        return Refusal(Reason.UNPROFITABLE if least < 0 else Reason.BELOW_MIN_PROFIT, terms)
+        net = value - policy.bid.tip * cost.gas_used
+        terms = f"net {net} < {keep} wei and a bid of {policy.bid.floor}: profit {profit}, gas {cost.total}"
+        return Refusal(Reason.UNPROFITABLE if net < 0 else Reason.BELOW_MIN_PROFIT, terms)
     least = prices.tokens_up(policy.profit_token, offer.least_profit(keep + cost.total + offer.tip * cost.gas_used))
     return replace(
         draft,
