@@ -10,7 +10,7 @@ id), and, up to 3.1, the category's price source, which replaces the price of ev
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from keeper.core.units import MAX_U256
+from keeper.core.units import BPS, MAX_U256
 from keeper.protocols.aave_v3 import maths
 from keeper.protocols.aave_v3.profiles import Profile
 
@@ -77,4 +77,4 @@ def _health_factor(profile: Profile, collateral: int, debt: int, weighted: int) 
     if profile.threshold_floored:
         threshold = weighted // collateral if collateral else 0
         return maths.wad_div_half_up(maths.percent_mul_half_up(collateral, threshold), debt)
-    return maths.wad_div_half_up(weighted, debt) // 10_000
+    return maths.wad_div_half_up(weighted, debt) // BPS

@@ -54,7 +54,7 @@ class Profile:
     fee_mul: Rounded  # protocol fee = bonus part * fee
     deficit_on_scaled: bool  # "all collateral gone" is asked after scaled rounding
     # the rest
-    flash_premium: Rounded  # (amount, bps) -> premium
+    flash_premium_up: bool  # the price of a flash loan rounds up; otherwise to nearest
     custom_errors: bool  # reverts carry selectors instead of decimal strings
 
 
@@ -79,7 +79,7 @@ V3_0_2: Final = Profile(
     bonus_div=maths.percent_div_half_up,
     fee_mul=maths.percent_mul_half_up,
     deficit_on_scaled=False,
-    flash_premium=maths.percent_mul_half_up,
+    flash_premium_up=False,
     custom_errors=False,
 )
 V3_1: Final = replace(V3_0_2, version="3.1", grace_period=True)
@@ -102,7 +102,7 @@ V3_5: Final = replace(
     debt_value=maths.value_ceil,
     threshold_floored=False,
     repay_div=maths.percent_div_ceil,
-    flash_premium=maths.percent_mul_ceil,
+    flash_premium_up=True,
 )
 V3_6: Final = replace(V3_5, version="3.6", counts_zero_threshold=True)
 V3_7: Final = replace(
