@@ -111,7 +111,7 @@ class Endpoint:
             async with (
                 asyncio.timeout(seconds),
                 self._slots,
-                self._session.post(self._url, data=body) as response,
+                self._session.post(self._url, data=body, allow_redirects=False) as response,
             ):
                 self._rest(response)
                 return await self._read(response), response.status

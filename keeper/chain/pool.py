@@ -148,11 +148,18 @@ class Pool:
     async def logs_at(
         self, block: Hash, addresses: Collection[Address] | None, topics: Topics | None = None
     ) -> list[Log]:
-        """Logs of one block, by its hash. Raises ``BlockUnknown`` when no endpoint has it."""
+        """Logs of one block, by its hash. Raises ``BlockUnknown`` when no endpoint has it.
+
+        A doubtful "none" is asked again, of another endpoint where there is one.
+        """
         known = None if addresses is None else set(addresses)
         if known is not None and not known:
             return []
-        return await self._retry.read(lambda endpoint: reads.logs_at(endpoint, block, known, topics))
+        act = partial(reads.logs_at, at=block, addresses=known, topics=topics)
+        logs, certain = await self._retry.read(act)
+        if not certain:
+            logs, _ = await self._retry.read(act, turn=1)
+        return logs
 
     # --- state at a block ------------------------------------------------------------------------------------
 

@@ -40,6 +40,11 @@ class Prober:
     async def close(self) -> None:
         await cancelled([task for task in (self._watch, self._look) if task is not None])
 
+    def sound(self) -> None:
+        """Raise what ended the background task: nobody looks any more."""
+        if self._watch is not None and self._watch.done() and not self._watch.cancelled():
+            self._watch.result()
+
     async def probe(self) -> None:
         """Judge everyone now. Whoever asks during a look shares it."""
         if self._look is None or self._look.done():

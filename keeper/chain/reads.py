@@ -7,6 +7,7 @@ A node that is behind answers "no logs" for blocks it has not seen; it must not 
 from collections.abc import Collection, Sequence
 
 from keeper.chain import verify
+from keeper.chain.bloom import may_hold
 from keeper.chain.endpoint import Call, Endpoint
 from keeper.chain.ranges import Piece, Refusal
 from keeper.chain.wire import HEADER, MIXED, TEXT, Header
@@ -97,15 +98,19 @@ async def logs(
 
 async def logs_at(
     endpoint: Endpoint, at: Hash, addresses: Collection[Address] | None, topics: Topics | None
-) -> list[Log]:
-    """Logs of the block with that hash."""
+) -> tuple[list[Log], bool]:
+    """Logs of the block with that hash, and whether they are beyond doubt.
+
+    Some nodes have a fresh block before its logs and answer "none": in doubt when the block's bloom filter disagrees.
+    """
     ask = _filter(addresses, topics) | {"blockHash": at}
-    header, found = await endpoint.ask_all(MIXED, [header_call(at), ("eth_getLogs", (ask,))])
-    number = _must(header).block.number
+    answer, found = await endpoint.ask_all(MIXED, [header_call(at), ("eth_getLogs", (ask,))])
+    header = _must(answer)
+    number = header.block.number
     logs = verify.ordered(_logs(found), number, number, addresses)
     if any(log.block_hash != at for log in logs):
         raise RpcError(f"{endpoint.name}: logs of another block {number}", transient=True)
-    return logs
+    return logs, bool(logs) or not may_hold(header.logs_bloom or "0x0", addresses)
 
 
 async def some_logs(

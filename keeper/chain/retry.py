@@ -47,9 +47,18 @@ class Retry:
         self._batch = batch
 
     async def read(
-        self, act: Act[T], *, hedged: bool = True, total: float | None = None, unknown: float | None = None
+        self,
+        act: Act[T],
+        *,
+        hedged: bool = True,
+        total: float | None = None,
+        unknown: float | None = None,
+        turn: int = 0,
     ) -> T:
-        """Round after round over the usable endpoints, until one answers or patience ends."""
+        """Round after round over the usable endpoints, until one answers or patience ends.
+
+        ``turn``: begin with a later endpoint, for a second opinion.
+        """
         long = self._patience.total if total is None else total
         short = self._patience.unknown if unknown is None else unknown
 
@@ -64,7 +73,7 @@ class Retry:
             reraise=True,
         )
         try:
-            return await retrying(partial(self._round, act, hedged=hedged))
+            return await retrying(partial(self._round, act, hedged=hedged, turn=turn))
         except RpcError as error:
             if error.transient and not isinstance(error, BlockUnknown):
                 raise EndpointsUnavailable(error.message) from error
@@ -82,11 +91,13 @@ class Retry:
                 found += answers
         return found
 
-    async def _round(self, act: Act[T], *, hedged: bool) -> T:
+    async def _round(self, act: Act[T], *, hedged: bool, turn: int) -> T:
         """Every usable endpoint once, best first."""
+        self._prober.sound()
         if not self._roster.well:
             await self._prober.probe()
         ranked = self._roster.ranked()
+        ranked = ranked[turn:] + ranked[:turn]
         after = max(self._patience.hedge, 4 * ranked[0].record.latency) if hedged else None
         return await race(lambda endpoint: self.measured(act, endpoint, comparable=hedged), ranked, after)
 

@@ -56,8 +56,8 @@ class Header(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     timestamp: str
     gas_limit: str
     gas_used: str
-    base_fee_per_gas: str = "0x0"  # absent where there is no base fee
-    logs_bloom: str = "0x"
+    base_fee_per_gas: str | None = None  # where there is no base fee
+    logs_bloom: str | None = None
 
     @property
     def block(self) -> Block:
@@ -66,7 +66,7 @@ class Header(msgspec.Struct, frozen=True, gc=False, rename="camel"):
             hash=Hash(self.hash),
             parent=Hash(self.parent_hash),
             timestamp=Timestamp(int(self.timestamp, 16)),
-            base_fee=Wei(int(self.base_fee_per_gas, 16)),
+            base_fee=Wei(int(self.base_fee_per_gas or "0x0", 16)),
             gas_limit=int(self.gas_limit, 16),
             gas_used=int(self.gas_used, 16),
         )

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.chain import verify
+from keeper.chain import bloom, verify
 from keeper.core.events import Block, Log
 from keeper.core.units import Address, BlockNumber, Hash, Timestamp, Wei
+from keeper.devnet.anvil import Anvil
 from keeper.errors import RpcError
+from tests.chain.emitter import emitter
 
 FIRST, LAST = 100, 120
 KNOWN = {Address("0x" + "11" * 20), Address("0x" + "22" * 20)}
@@ -80,3 +82,18 @@ def test_logs_belong_to_their_blocks() -> None:
     verify.of_blocks([log(110, 0), log(111, 4)], blocks)
     with pytest.raises(RpcError, match="another hash"):
         verify.of_blocks([log(110, 0)], [replace(blocks[0], hash=block_hash(1))])
+
+
+def test_a_bloom_filter_of_the_mainnet_kind_holds_its_addresses(anvil: Anvil) -> None:
+    echo = emitter(anvil, contracts=40)
+    for i in range(20):
+        echo.say(i, i)
+    echo.mine()
+    header = echo.header()
+    assert all(bloom.may_hold(header["logsBloom"], [address]) for address in echo.addresses[:20])
+    assert bloom.may_hold(header["logsBloom"], None)
+    strangers = [address for address in echo.addresses[20:] if bloom.may_hold(header["logsBloom"], [address])]
+    assert len(strangers) <= 2  # 80 bits of 2048: an error in 17,000
+    echo.mine()
+    assert not bloom.may_hold(echo.header()["logsBloom"], echo.addresses)
+    assert not bloom.may_hold(echo.header()["logsBloom"], None)

@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keeper.chain import wire
 from keeper.chain.faults import Fault, read_fault
@@ -85,6 +87,26 @@ def test_what_is_not_a_list_of_logs_is_a_transient_error(sent: bytes, status: in
     with pytest.raises(RpcError) as caught:
         wire.one(sent, wire.LOGS, status)
     assert caught.value.transient
+
+
+@given(st.data(), st.sampled_from([200, 429, 500]))
+def test_a_cut_body_is_never_an_answer(data: st.DataObject, status: int) -> None:
+    batch = b"[" + body([LOG, LOG]) + b"," + body(HEADER, 1) + b"]"
+    cut = data.draw(st.integers(0, len(batch) - 1))
+    with pytest.raises(RpcError) as caught:
+        wire.many(batch[:cut], wire.MIXED, 2, status)
+    assert caught.value.transient
+    single = body([LOG, LOG])
+    with pytest.raises(RpcError):
+        wire.one(single[: cut % len(single)], wire.LOGS, status)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
+def test_any_bytes_are_an_error_of_ours_and_no_other(garbage: bytes) -> None:
+    with pytest.raises(RpcError):
+        wire.one(garbage, wire.LOGS)
+    with pytest.raises(RpcError):
+        wire.many(garbage + b"x", wire.MIXED, 2)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])

@@ -49,6 +49,7 @@ class Fault(Enum):
     TOO_MANY = "logs refused beyond max_blocks or max_logs"
     LYING = "another hash for finalised blocks"
     NO_HASHES = "block hashes not taken where a block is meant"
+    NOT_INDEXED = "a block without the logs that belong to it"
     ORPHANS = "blocks by hash even after a reorg has thrown them out, as most nodes but anvil do"
     DEAF_SOCKET = "websocket open, but no notification comes through"
     NO_SOCKET = "websocket refused"
@@ -265,6 +266,8 @@ class FaultProxy:
         logs = list(answer["result"])
         if len(logs) > self.max_logs and self.active(Fault.TOO_MANY):
             return _error(call["id"], -32005, self.refusal)
+        if "blockHash" in call["params"][0] and self._strikes(Fault.NOT_INDEXED, [call]):
+            return answer | {"result": []}
         if self._strikes(Fault.DOUBLED, [call]):
             logs += self._random.sample(logs, k=len(logs) // 2 + len(logs) % 2)
         if self._strikes(Fault.SHUFFLED, [call]):

@@ -22,7 +22,8 @@ LIMITS = Limits(timeout=0.4, long_timeout=0.4)
 PATIENCE = Patience(total=1.5, history=3.0, unknown=0.2, hedge=0.1, probe=0.1)
 LOOKS = 100  # probes that a test waits for before it gives up
 
-CONTENT = [Fault.SHUFFLED, Fault.DOUBLED, Fault.TOO_MANY, Fault.NO_HASHES]
+PROVABLE = [Fault.SHUFFLED, Fault.DOUBLED, Fault.TOO_MANY, Fault.NO_HASHES]
+CONTENT = [*PROVABLE, Fault.NOT_INDEXED]  # the last is believed when two say the same
 TRANSPORT = [
     Fault.TIMEOUT,
     Fault.BUSY,
@@ -173,6 +174,18 @@ async def test_an_endpoint_that_asks_for_a_pause_gets_it(proxies: list[FaultProx
         assert busy.counts["eth_getLogs"] == before
 
 
+async def test_a_silent_endpoint_gets_a_competitor_long_before_its_deadline(
+    proxies: list[FaultProxy], echo: Emitter
+) -> None:
+    silent, good, _ = proxies
+    eager = Patience(hedge=0.1, probe=60.0)
+    async with Pool([silent.url, good.url], rules=RULES, limits=Limits(timeout=60.0), patience=eager) as pool:
+        silent.set(Fault.TIMEOUT)
+        async with asyncio.timeout(20.0):
+            assert (await pool.head()).number == echo.head()
+    assert silent.struck[Fault.TIMEOUT] == good.counts["eth_getBlockByNumber"] - 2 == 1  # two were the probe's
+
+
 async def test_a_slow_endpoint_is_overtaken(proxies: list[FaultProxy], echo: Emitter) -> None:
     slow, good, _ = proxies
     async with pool_of(slow, good) as pool:
@@ -185,6 +198,21 @@ async def test_a_slow_endpoint_is_overtaken(proxies: list[FaultProxy], echo: Emi
         await right(pool, echo, await pool.head())
         assert slow.counts["eth_call"] == 0
         assert good.counts["eth_call"] > 0
+
+
+async def test_logs_that_are_late_are_asked_for_again(proxies: list[FaultProxy], echo: Emitter) -> None:
+    lone = proxies[0]
+    async with pool_of(lone) as pool:
+        for word in range(1, 4):
+            live(echo, word)
+            lone.set(Fault.NOT_INDEXED, times=1)
+            await right(pool, echo, await pool.head())
+        assert lone.struck[Fault.NOT_INDEXED] == 3
+        lone.clear()
+        echo.mine()
+        lone.counts.clear()
+        assert await pool.logs_at((await pool.head()).hash, echo.addresses) == []
+        assert lone.counts["eth_getLogs"] == 1  # the bloom filter is empty: no doubt
 
 
 # --- set aside, and taken back -----------------------------------------------------------------------------------
@@ -305,7 +333,7 @@ async def test_a_storm_never_makes_a_wrong_answer(proxies: list[FaultProxy], ech
     chance = random.Random(seed)
     for proxy in proxies:
         proxy.max_blocks, proxy.retry_after = 4, 0
-        for fault in (*TRANSPORT, *CONTENT, Fault.SLOW):
+        for fault in (*TRANSPORT, *PROVABLE, Fault.SLOW, Fault.WRONG_CHAIN):
             proxy.set(fault, rate=chance.choice([0.0, 0.05, 0.15]) / (4 if fault is Fault.TIMEOUT else 1))
         proxy.slowness = 0.05
     answered = refused = 0
