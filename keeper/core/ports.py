@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
-from keeper.core.plans import Action, Reason
-from keeper.core.units import Address, BaseValue, Hash, Timestamp, Wad
+from keeper.core.plans import Action, FundingKind, Reason
+from keeper.core.units import Address, BaseValue, Bps, Hash, Timestamp, Wad
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,26 @@ class Quarantine:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """An asset as a market's oracle sees it."""
+
+    price: int  # of one whole token, in the market's base currency
+    unit: int  # 10 ** decimals
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """A source of flash loans of one token."""
+
+    kind: FundingKind
+    source: Address
+    token: Address
+    available: int
+    fee: Bps
+    fee_up: bool  # rounded up instead of half up
+
+
 class Adapter(Protocol):
     """One protocol's knowledge of one market: what to listen to, how to apply it, what it means."""
 
@@ -140,6 +160,18 @@ class Adapter(Protocol):
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         """Every liquidation the contract would accept, or why a pair is blocked."""
+        ...
+
+    def assets(self, book: Book) -> Mapping[Address, Valued]:
+        """What the market's oracle says of every asset that has a price."""
+        ...
+
+    def lenders(self, book: Book) -> Sequence[Loan]:
+        """Flash loans that the market itself gives."""
+        ...
+
+    def describe(self, book: Book) -> Mapping[str, object]:
+        """What an operator should know of the market as a whole."""
         ...
 
     def audit(self, book: Book, rows: Sequence[int]) -> InquiryOf[Mapping[int, Health | Quarantine]]:

@@ -8,13 +8,15 @@ from typing import Final
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
-from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, LogsOf, Quarantine
-from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Timestamp, Wad
+from keeper.core.plans import Action, FundingKind, Reason
+from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
+from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
 from keeper.protocols.aave_v3 import calls, facts, survey
 from keeper.protocols.aave_v3.apply import BEFORE, Applier
 from keeper.protocols.aave_v3.calls import call
 from keeper.protocols.aave_v3.decode import decode
 from keeper.protocols.aave_v3.events import TokenUpgraded
+from keeper.protocols.aave_v3.liquidations import actions
 from keeper.protocols.aave_v3.topics import (
     ATOKEN_UPGRADED,
     STABLE_DEBT_TOKEN_UPGRADED,
@@ -93,6 +95,28 @@ class AaveV3:
 
     def health(self, book: Book, row: int, at: Timestamp) -> Health | Quarantine:
         return self.view(book, at).health(book, row)
+
+    def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
+        return actions(self.view(book, at), book, row)
+
+    def assets(self, book: Book) -> Mapping[Address, Valued]:
+        view = self.view(book, Timestamp(0) if self._view is None else self._view.at)
+        return {Address(terms.asset): Valued(terms.price, terms.unit) for terms in view.terms.values()}
+
+    def lenders(self, book: Book) -> Sequence[Loan]:
+        """The pool's own flash loans."""
+        view = self.view(book, Timestamp(0) if self._view is None else self._view.at)
+        parts = book.fact("market")
+        if view.profile is None:
+            return []
+        return [
+            Loan(
+                FundingKind.AAVE_FLASH_LOAN, parts.pool, Address(terms.asset),
+                book.fact("liquidity", terms.asset) or 0, Bps(parts.flash_premium), view.profile.flash_premium_up,
+            )
+            for terms in view.terms.values()
+            if terms.config.flash_loans and terms.config.active and not terms.config.paused
+        ]  # fmt: skip
 
     def quarantined(self, book: Book) -> Sequence[Quarantine]:
         view = self.view(book, Timestamp(0) if self._view is None else self._view.at)

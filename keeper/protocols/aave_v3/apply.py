@@ -88,15 +88,41 @@ class Applier:
         token = self._tokens.get(event.token)
         if token is None:
             return
-        if token.profile is None:
-            book.learn("doubt", f"{event.token}:{event.account}", value=True)
+        profile = token.profile
+        if profile is None or (book.facts("doubt") and self._doubted(book, event.token, event.account)):
+            self._doubt(book, event.token, event.account)
             return
         row = book.open(event.account)
         before = book.amount(row, token.column)
         change = tokens.after_mint if isinstance(event, e.Mint) else tokens.after_burn
-        after = change(token.profile, before, event.value, event.balance_increase, event.index)
-        if after != before:
+        after = change(profile, before, event.value, event.balance_increase, event.index)
+        if after < 0:
+            self._doubt(book, event.token, event.account)
+        elif after != before:
             book.set_amount(row, token.column, after)
+
+    def _transferred(self, book: Book, event: e.BalanceTransfer) -> None:
+        token = self._tokens.get(event.token)
+        if token is None or event.sender == event.recipient:
+            return
+        known = token.profile is not None and token.transfers
+        amount = tokens.transferred(token.profile, event.value, event.index) if token.profile and known else 0
+        for account, change in ((event.sender, -amount), (event.recipient, amount)):
+            row = book.open(account)
+            after = book.amount(row, token.column) + change
+            if not known or after < 0 or self._doubted(book, event.token, account):
+                self._doubt(book, event.token, account)
+            elif change:
+                book.set_amount(row, token.column, after)
+
+    @staticmethod
+    def _doubted(book: Book, token: Address, account: Address) -> bool:
+        """What stands on a balance in doubt is in doubt too, until it is read."""
+        return book.fact("doubt", f"{token}:{account}") is not None
+
+    @staticmethod
+    def _doubt(book: Book, token: Address, account: Address) -> None:
+        book.learn("doubt", f"{token}:{account}", value=True)
 
     def _stable_moved(self, book: Book, event: e.StableMint | e.StableBurn, block: Block | None) -> None:
         """A stable debt's clock is the block's time: without it, and when it is not understood, it is read."""
@@ -104,8 +130,8 @@ class Applier:
         if token is None:
             return
         row = book.open(event.account)
-        if block is None:
-            book.learn("doubt", f"{event.token}:{event.account}", value=True)
+        if block is None or self._doubted(book, event.token, event.account):
+            self._doubt(book, event.token, event.account)
         elif isinstance(event, e.StableMint):
             principal = tokens.principal_after_mint(event)
             book.set_amount(row, token.column, principal, (event.rate, block.timestamp))
@@ -113,20 +139,6 @@ class Applier:
             principal = tokens.principal_after_burn(event)
             rate = book.annex(row, token.column)[:1]
             book.set_amount(row, token.column, principal, (*rate, block.timestamp) if principal and rate else ())
-
-    def _transferred(self, book: Book, event: e.BalanceTransfer) -> None:
-        token = self._tokens.get(event.token)
-        if token is None:
-            return
-        if token.profile is None or not token.transfers:
-            for account in (event.sender, event.recipient):
-                book.learn("doubt", f"{event.token}:{account}", value=True)
-            return
-        amount = tokens.transferred(token.profile, event.value, event.index)
-        if amount and event.sender != event.recipient:
-            sender, recipient = book.open(event.sender), book.open(event.recipient)
-            book.set_amount(sender, token.column, book.amount(sender, token.column) - amount)
-            book.set_amount(recipient, token.column, book.amount(recipient, token.column) + amount)
 
     def _flag(self, book: Book, asset: Address, account: Address, *, on: bool) -> None:
         number = self._ids.get(asset)

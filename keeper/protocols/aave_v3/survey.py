@@ -117,6 +117,8 @@ def implementations(book: Book) -> Inquiry:
     """What is behind the proxies of the pool and of the tokens, and which release its code is of."""
     yield from _behind(book, [book.fact("market").pool])
     yield from _behind_tokens(book, book.facts("listing"))
+    for contract in set(book.facts("code")) - set(book.facts("impl").values()):
+        book.learn("code", contract, None)
 
 
 def _behind(book: Book, proxies: Sequence[Address]) -> Inquiry:
@@ -376,8 +378,14 @@ def prepare(book: Book, logs: Sequence[Log]) -> Inquiry:
                 contracts.append(implementation)
     if assets:
         yield from listing(book, assets)
-        yield from _behind_tokens(book, assets)
+        yield from _behind_tokens(book, [asset for asset in assets if not _known(book, asset)])
     yield from recognise(book, contracts)
+
+
+def _known(book: Book, asset: Address) -> bool:
+    """Whether it was said what is behind the tokens of a reserve, perhaps as it was before a later upgrade."""
+    entry = book.fact("listing", asset)
+    return entry is not None and book.fact("impl", entry.collateral_token) is not None
 
 
 def refresh(book: Book, provider: Address) -> Inquiry:

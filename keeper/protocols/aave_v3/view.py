@@ -11,6 +11,7 @@ from keeper.core.ports import Health, Quarantine
 from keeper.core.units import MAX_U256, ZERO_ADDRESS, BaseValue, Timestamp, Wad
 from keeper.protocols.aave_v3 import facts, health, maths
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT
+from keeper.protocols.aave_v3.health import Account
 from keeper.protocols.aave_v3.profiles import PROFILES, Profile
 
 KINDS = ("market", "listing", "config", "rates", "emode", "price", "impl", "code")
@@ -81,6 +82,20 @@ class View:
             return self.emode_prices.get(mode) or terms.price
         return terms.price
 
+    def seizure_price(self, mode: int, number: int) -> int:
+        """What a liquidation takes as the price of seized collateral."""
+        own = self._category_price(mode) if self.in_emode(mode, number) else None
+        return self.terms[number].price if own is None else own
+
+    def repay_price(self, mode: int, number: int) -> int:
+        """What a liquidation takes as the price of repaid debt: any debt counts as one of the e-mode category."""
+        own = self._category_price(mode)
+        return self.terms[number].price if own is None else own
+
+    def _category_price(self, mode: int) -> int | None:
+        emode = self.emodes.get(mode)
+        return None if emode is None or emode.price_source == ZERO_ADDRESS else self.emode_prices[mode]
+
     def balances(self, book: Book, row: int) -> dict[int, tuple[int, int]]:
         """Per reserve id the aToken balance and the whole debt of an account, without reserves that are set aside."""
         held: dict[int, tuple[int, int]] = {}
@@ -112,7 +127,15 @@ class View:
         blocked = self._blocked(book, row, flags, mode)
         if blocked is not None:
             return blocked
-        account = health.account_data(
+        account = self.account(book, row)
+        return Health(Wad(account.health_factor), BaseValue(account.collateral), BaseValue(account.debt))
+
+    def account(self, book: Book, row: int) -> Account:
+        """The account's totals; only for one that depends on nothing that is set aside."""
+        if self.profile is None:
+            raise ValueError("the pool's release is not known")
+        flags, mode = book.flags(row), book.mode(row)
+        return health.account_data(
             self.profile,
             [
                 health.Position(
@@ -127,7 +150,6 @@ class View:
                 if debt or flags >> number & 1
             ],
         )
-        return Health(Wad(account.health_factor), BaseValue(account.collateral), BaseValue(account.debt))
 
     def _blocked(self, book: Book, row: int, flags: int, mode: int) -> Quarantine | None:
         """Why the account's own health cannot be known, if so: something that it depends on is set aside."""
