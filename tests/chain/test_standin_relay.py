@@ -100,7 +100,7 @@ async def test_a_bundle_whose_block_has_passed_never_lands(node: Anvil, relay: R
 
 async def test_timestamps_are_honoured(node: Anvil, relay: Relay) -> None:
     now = int(node.rpc.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-    early, fits, late = (signed(i, 0, GUARD, value=0) for i in range(3))
+    early, fits, late = (signed(i, 0, Address("0x" + "ee" * 20)) for i in range(3))
     for tx, bounds in (
         (early, {"minTimestamp": now + 13}),
         (fits, {"minTimestamp": now + 12, "maxTimestamp": now + 12}),
@@ -527,9 +527,12 @@ async def test_a_bundle_called_tells_what_it_would_pay(relay: Relay) -> None:
 
 
 async def test_hints_out_backruns_in(node: Anvil, relay: Relay, speak: Speak) -> None:
-    """An oracle's update is shown under the digest of its hash; keeper's transaction lands right behind it."""
-    update = signed(3, 0, GUARD, tip=5 * GWEI)
-    ours = signed(0, 0, GUARD, PAYING, 10**16)
+    """An oracle's update is shown under the digest of its hash; keeper's transaction lands right behind it.
+
+    The update alone pays more for its gas than both together: the builder must wait with it all the same.
+    """
+    update = signed(3, 0, GUARD, tip=90 * GWEI)
+    ours = signed(0, 0, GUARD, PAYING, 10**14)
     async with aiohttp.ClientSession() as http, http.get(relay.hints["flashbots"]) as stream:
         await asyncio.sleep(0)
         await post(
