@@ -34,6 +34,8 @@ _NAMES: Final = {
         "Unprofitable(uint256,uint256,uint256)",  # balance before, after, and the least growth asked for
         "Short(uint256,uint256)",  # what a leg has to give back with, and what it owes
         "NothingDone()",
+        "Unpaid(address,uint256)",  # a token that refused a transfer, and how much of it
+        "NotLent()",
         "NoCallback()",
         "Foreign()",
         "Forbidden()",

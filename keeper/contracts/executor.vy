@@ -10,7 +10,8 @@
     - Orders live in transient storage. A callback believes nothing it is handed but what it owes: it runs once, only
       for the one address it was armed for, and only while `execute` is under way.
     - A step spends what the step itself obtained, never the float. The float in WETH is guarded by the measured
-      profit, which is at least zero; every other token by counting what came in.
+      profit, which is at least zero; every other token by counting what came in. The factories' own pools and the
+      market are believed when they say what they lent; other lenders and pools are counted too.
     - Whoever gets an approval or opaque calldata is allow-listed. A pool gets neither, and is the child of one of the
       factories unless it is allow-listed. Approvals are exact, and zero again when the step ends.
     - Profit is the growth of the balance of WETH. The bid is a share of what was measured, and is paid last.
@@ -21,7 +22,6 @@
 interface Token:
     def balanceOf(owner: address) -> uint256: view
     def allowance(owner: address, spender: address) -> uint256: view
-    def transfer(to: address, amount: uint256) -> bool: nonpayable
     def approve(spender: address, amount: uint256) -> bool: nonpayable
 
 interface Weth:
@@ -136,6 +136,7 @@ roles: public(HashMap[address, uint256])
 gate: transient(uint256)
 order: transient(uint256[5])  # the step under way
 route: transient(uint256[ROUTE])  # its hops
+lent: transient(uint256)  # the least balance of the debt asset once its allow-listed source has lent
 coin: transient(address)  # what the hop under way pays with
 limit: transient(uint256)  # and how much of it may still go
 
@@ -311,6 +312,10 @@ def _fund(step: uint256, order: uint256[5], source: address) -> bool:
             data = abi_encode(
                 self, tokens, amounts, b"", method_id=method_id("flashLoan(address,address[],uint256[],bytes)")
             )
+    # [lent
+    if order[0] & SOURCE != 0:
+        self.lent = self._balance(debt) + amount
+    # lent]
     self.gate = convert(target, uint256) | (kind << GATE_SHIFT)
     done: bool = False
     reason: Bytes[ERROR] = b""
@@ -342,8 +347,11 @@ def uniswapV3SwapCallback(delta0: int256, delta1: int256, data: Bytes[1]):
     armed: uint256 = self.gate
     self.gate = BUSY
     if armed == convert(msg.sender, uint256) | HOP:
-        self.limit -= owed
-        assert extcall Token(self.coin).transfer(msg.sender, owed, default_return_value=True)
+        limit: uint256 = self.limit
+        if owed > limit:
+            raw_revert(abi_encode(limit, owed, method_id=method_id("Short(uint256,uint256)")))
+        self.limit = limit - owed
+        self._pay(self.coin, msg.sender, owed)
     elif armed == convert(msg.sender, uint256) | (FLASH_SWAP << GATE_SHIFT):
         self._work(owed)
     else:
@@ -412,6 +420,10 @@ def _work(owed: uint256):
     count: uint256 = (order[0] >> 176) & U8
     market: address = convert(order[0] & U160, address)
     debt: address = convert(order[3] & U160, address)
+    # [lent
+    if order[0] & SOURCE != 0 and self._balance(debt) < self.lent:
+        raw_revert(method_id("NotLent()"))
+    # lent]
     pulled: uint256 = 0  # what the market, being the lender too, takes back by the same approval
     if kind == AAVE and msg.sender == market:
         pulled = owed
@@ -430,7 +442,7 @@ def _work(owed: uint256):
     if have < owed:
         raw_revert(abi_encode(have, owed, method_id=method_id("Short(uint256,uint256)")))
     if kind == FLASH_SWAP or kind == BALANCER:
-        assert extcall Token(pay).transfer(msg.sender, owed, default_return_value=True)
+        self._pay(pay, msg.sender, owed)
     elif kind != OWN and pulled == 0:
         assert extcall Token(pay).approve(msg.sender, owed, default_return_value=True)
 
@@ -609,7 +621,7 @@ def _swap_v2(pool: address, token: address, out: address, fee: uint256, amount: 
         spent = stock * wanted * PIPS // ((stock_out - wanted) * (PIPS - fee)) + 1
         if spent > amount:
             raw_revert(abi_encode(amount, spent, method_id=method_id("Short(uint256,uint256)")))
-    assert extcall Token(token).transfer(pool, spent, default_return_value=True)
+    self._pay(token, pool, spent)
     extcall PoolV2(pool).swap(0 if up else bought, bought if up else 0, self, b"")
     return spent
 
@@ -668,6 +680,23 @@ def _pay_bid(bid: uint256):
     """
     extcall Weth(WETH).withdraw(bid)
     paid: bool = raw_call(block.coinbase, b"", value=bid, gas=BID_GAS, revert_on_failure=False)
+
+
+@internal
+def _pay(token: address, to: address, amount: uint256):
+    """
+    @notice A transfer that happened: the token neither failed nor answered false.
+    """
+    done: bool = False
+    answer: Bytes[32] = b""
+    done, answer = raw_call(
+        token,
+        abi_encode(to, amount, method_id=method_id("transfer(address,uint256)")),
+        max_outsize=32,
+        revert_on_failure=False,
+    )
+    if not done or (len(answer) != 0 and convert(answer, uint256) == 0):
+        raw_revert(abi_encode(token, amount, method_id=method_id("Unpaid(address,uint256)")))
 
 
 @internal
@@ -730,7 +759,7 @@ def sweep(token: address, keep: uint256) -> uint256:
         raw_call(TREASURY, b"", value=amount)
     else:
         amount = self._balance(token) - keep
-        assert extcall Token(token).transfer(TREASURY, amount, default_return_value=True)
+        self._pay(token, TREASURY, amount)
     log Swept(token=token, amount=amount)
     return amount
 

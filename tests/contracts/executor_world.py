@@ -65,6 +65,11 @@ def factories(world: World) -> tuple[Factory, Factory]:
     )
 
 
+def swap(*hops: Hop, amount: int = 0, exact_out: bool = False) -> SwapLeg:
+    """The rest, unless an amount is given."""
+    return SwapLeg(Amount(amount), Amount(0), Amount(0), hops, rest=amount == 0, exact_out=exact_out)
+
+
 @dataclass
 class Rig:
     """The executor and everybody who wants something of it."""
@@ -172,8 +177,7 @@ class Rig:
 
     def sale(self, *pools: str, amount: int = 0, exact_out: bool = False) -> SwapLeg:
         """A path of v3 pools, as ``sale("WBTC/WETH/500", "WETH/USDC/500")``: the rest, unless an amount is given."""
-        hops = tuple(self.hop(*pool.split("/")) for pool in pools)
-        return SwapLeg(Amount(amount), Amount(0), Amount(0), hops, rest=amount == 0, exact_out=exact_out)
+        return swap(*(self.hop(*pool.split("/")) for pool in pools), amount=amount, exact_out=exact_out)
 
     def plan(self, *legs: Leg, conversions: Sequence[SwapLeg] = (), least: int = 1, bid: int = 0) -> Plan:
         return Plan(

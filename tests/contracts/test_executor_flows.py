@@ -6,11 +6,11 @@ import pytest
 
 from keeper.contracts.decode import skipped_legs
 from keeper.contracts.encode import Role
-from keeper.core.plans import FundingKind, Hop, SwapLeg, VenueKind
+from keeper.core.plans import FundingKind, Hop, VenueKind
 from keeper.core.units import MAX_U256, WAD, Address, Amount
 from keeper.devnet.layout import USD, RiskSpec, TokenSpec
 from keeper.devnet.world import World
-from tests.contracts.executor_world import CALLER, FALLEN, GAS, STRANGER, Rig, logs_of
+from tests.contracts.executor_world import FALLEN, STRANGER, Rig, logs_of, swap
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_proceeds_are_split_over_pools_of_both_versions_and_a_router(rig: Rig, f
     router, bought = world.layout.uniswap.router, world.asset("USDC")
     order = (world.asset("WETH"), bought, 3000, rig.address, MAX_U256, WAD, 0, 0)
     routed = Hop(VenueKind.ROUTER, router, world.asset("WETH"), bought, 0, world.router.fn("exactInputSingle", order))
-    v2 = SwapLeg(Amount(WAD // 4), Amount(0), Amount(0), (rig.hop("WETH", "USDC", venue=VenueKind.UNISWAP_V2),))
-    by_router = SwapLeg(Amount(WAD), Amount(0), Amount(0), (routed,))
+    v2 = swap(rig.hop("WETH", "USDC", venue=VenueKind.UNISWAP_V2), amount=WAD // 4)
+    by_router = swap(routed, amount=WAD)
     swaps = [v2, rig.sale("WETH/USDC/3000", amount=WAD // 2), by_router, rig.sale("WETH/USDC/500", exact_out=True)]
     plan = rig.plan(rig.leg(fallen, FundingKind.AAVE_FLASH_LOAN, swaps=swaps))
     assert rig.refusal(plan).name == "Forbidden"
@@ -143,7 +143,7 @@ def test_a_router_that_takes_less_than_it_may_leaves_no_approval(rig: Rig, falle
         0,
         world.router.fn("exactInputSingle", order),
     )
-    swaps = [SwapLeg(Amount(WAD), Amount(0), Amount(0), (routed,)), rig.sale("WETH/USDC/500", exact_out=True)]
+    swaps = [swap(routed, amount=WAD), rig.sale("WETH/USDC/500", exact_out=True)]
     rig.send(rig.plan(rig.leg(fallen, FundingKind.AAVE_FLASH_LOAN, swaps=swaps)))
     assert rig.left_over() == {}
     assert rig.weth() > WAD // 10
@@ -152,9 +152,9 @@ def test_a_router_that_takes_less_than_it_may_leaves_no_approval(rig: Rig, falle
 def test_v2_buys_exactly_what_is_owed(rig: Rig, fallen: Address) -> None:
     path = (rig.hop("WETH", "USDC", venue=VenueKind.UNISWAP_V2),)
     rig.world.swap_v2(rig.borrower(supplied=1, owed=1), "WETH", "USDC", 300 * WAD)  # towards the fallen price
-    swap = SwapLeg(Amount(0), Amount(0), Amount(0), path, rest=True, exact_out=True)
+    exact = swap(*path, exact_out=True)
     pool = rig.world.layout.aave.pool
-    rig.send(rig.plan(rig.leg(fallen, FundingKind.AAVE_FLASH_LOAN, source=pool, swaps=[swap])))
+    rig.send(rig.plan(rig.leg(fallen, FundingKind.AAVE_FLASH_LOAN, source=pool, swaps=[exact])))
     assert rig.left_over() == {}
     assert rig.weth() > WAD // 20
 
