@@ -130,6 +130,10 @@ class Adapter(Protocol):
         """The type of each kind of fact, so that a store can restore them."""
         ...
 
+    def examine(self) -> InquiryOf[str]:
+        """What is wrong with the address as an entry of such a market; empty when nothing is. Asked before a start."""
+        ...
+
     def sources(self, book: Book) -> frozenset[Address]:
         """The contracts whose logs move this market, as far as known."""
         ...

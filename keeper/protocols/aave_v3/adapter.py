@@ -15,6 +15,7 @@ from keeper.protocols.aave_v3 import calls, facts, survey
 from keeper.protocols.aave_v3.apply import BEFORE, Applier
 from keeper.protocols.aave_v3.calls import call
 from keeper.protocols.aave_v3.decode import decode
+from keeper.protocols.aave_v3.entry import examine
 from keeper.protocols.aave_v3.events import TokenUpgraded
 from keeper.protocols.aave_v3.liquidations import actions
 from keeper.protocols.aave_v3.topics import (
@@ -47,6 +48,9 @@ class AaveV3:
     @property
     def fact_types(self) -> Mapping[str, type]:
         return facts.TYPES
+
+    def examine(self) -> InquiryOf[str]:
+        return examine(self._provider)
 
     # listening -----------------------------------------------------------------------------------------------------
 

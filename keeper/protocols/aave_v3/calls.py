@@ -12,6 +12,7 @@ from keeper.core.units import ZERO_ADDRESS, Address
 IMPLEMENTATION_SLOT: Final = 0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC
 
 SELECTORS: Final = {
+    "ADDRESSES_PROVIDER()": "0x0542975c",
     "getPool()": "0x026b1d5f",
     "getPoolConfigurator()": "0x631adfca",
     "getPriceOracle()": "0xfca513a8",
