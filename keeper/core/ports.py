@@ -175,7 +175,7 @@ class Adapter(Protocol):
         ...
 
     def describe(self, book: Book) -> Mapping[str, object]:
-        """What an operator should know of the market as a whole."""
+        """What an operator should know of the market as a whole: at least ``version`` and ``base_unit``."""
         ...
 
     def audit(self, book: Book, rows: Sequence[int]) -> InquiryOf[Mapping[int, Health | Quarantine]]:

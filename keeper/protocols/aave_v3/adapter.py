@@ -139,6 +139,7 @@ class AaveV3:
         viewed = sorted(asset for asset, source in book.facts("source").items() if source.feed == ZERO_ADDRESS)
         return {
             "version": facts.UNKNOWN if profile is None else profile.version,
+            "base_unit": book.fact("market").base_unit,
             "reserves": len(book.facts("listing")),
             "viewed_sources": viewed,
         }
