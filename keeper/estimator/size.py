@@ -22,7 +22,7 @@ _STAIRS: Final = 512  # the same where the market rounds so coarsely that there 
 _SPREAD: Final = 5  # amounts looked at on either side of the top of a wider stretch
 _ROUNDS: Final = 2
 _PROBES: Final = 256  # amounts whose rounding is looked at
-_FINAL: Final = 2  # of the best amounts, those moved down to the very edge of their stair
+_FINAL: Final = 16  # of the best amounts, those moved down to the very edge of their stair
 _GOLDEN: Final = 618  # of 1,000: where a stretch is cut when its shape says nothing
 _GLANCES: Final = 6
 _STEPS: Final = 200  # a golden section of 2**256 needs 370 / 2; a parabola a dozen
@@ -108,7 +108,7 @@ class _Search:
         self._least, self._most = objective.received(low), objective.received(high)
         stair = (high - low) // (self._most - self._least + 1)
         self._coarse = stair > 1
-        self._slack = stair >> 6 if self._coarse else 0
+        self._slack = stair >> 10 if self._coarse else 0
         self._noise = objective.grain * (_NOISE + (4 * stair if self._coarse else 0))
         self._wish = high
         self._few = _STAIRS if self._coarse and self._most - self._least <= _STAIRS else _FEW
@@ -118,7 +118,7 @@ class _Search:
         low, high = (self._least, self._most) if self._coarse else self._ends
         if self._coarse:
             guesses = [self._objective.received(guess) for guess in guesses]
-        low, high = self._climb(low, high)
+        low, high = self._climb(low, self._sellable(low, high))
         left, middle, right = self._bracket(low, high, guesses)
         self._look_around(left, middle, right)
         return self._pick()
@@ -127,8 +127,8 @@ class _Search:
         low, high = (self._least, self._most) if self._coarse else self._ends
         if self._coarse:
             guesses = [self._objective.received(guess) for guess in guesses]
-        self._try((low, high, *guesses))
-        self._bracket(low, high, guesses, _GLANCES)
+        self._try((low, *guesses))
+        self._bracket(low, self._sellable(low, high), guesses, _GLANCES)
         sellable = (Sized(repay, value) for repay, value in self._seen.items() if value is not None)
         return max(sellable, key=_rank, default=None)
 
@@ -143,6 +143,21 @@ class _Search:
         if not self._coarse:
             return position
         return first_receiving(self._objective, position, *self._ends, self._slack)
+
+    def _sellable(self, low: int, high: int) -> int:
+        """The highest position that has a value, when ``high`` has none: pools end somewhere."""
+        if self._at(high) is not None:
+            return high
+        some = high
+        while some > low and self._at(some) is None:
+            some, high = max(some >> 1, low), some
+        while high - some > 1:
+            middle = (some + high) // 2
+            if self._at(middle) is None:
+                high = middle
+            else:
+                some = middle
+        return some
 
     def _climb(self, low: int, high: int) -> tuple[int, int]:
         """Cut to the neighbourhood of an end while the objective still rises clearly towards it."""
@@ -264,9 +279,11 @@ class _Search:
 
     def _pick(self) -> Sized | None:
         """The best amount seen, moved down to where the market first gives as much."""
-        sellable = (Sized(repay, value) for repay, value in self._seen.items() if value is not None)
-        top = nlargest(_FINAL, sellable, key=self._rank)
-        return max((self._lowered(*sized) for sized in top), default=None, key=self._rank)
+        seen = [Sized(repay, value) for repay, value in self._seen.items() if value is not None]
+        top = nlargest(_FINAL, seen, key=self._rank)
+        # Positions are known to within the slack: whoever that may have put behind is looked at too.
+        close = [one for one in top if one.value >= top[0].value - self._slack * self._objective.grain]
+        return max((self._lowered(*sized) for sized in close), default=None, key=self._rank)
 
     def _rank(self, sized: Sized) -> tuple[int, int]:
         return sized.value, -abs(sized.repay - self._wish)
