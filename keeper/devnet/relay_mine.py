@@ -8,6 +8,7 @@ node while a list is being handed over.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import zip_longest
 from typing import Any
 
 from keeper.core.units import Address, BlockNumber, Hash, Timestamp, Wei
@@ -91,19 +92,17 @@ class Miner:
             self.open.set()
 
     async def _hand_over(self, txs: Sequence[Tx], slate: Slate) -> None:
-        sends = [
-            ("eth_sendRawTransaction", (tx.raw,)) if tx.raw else ("eth_sendTransaction", (tx.as_call(),)) for tx in txs
-        ]
-        await self.node.batch(
-            [
-                ("anvil_dropAllTransactions", ()),
-                ("anvil_setCoinbase", (slate.fee_recipient,)),
-                ("anvil_setNextBlockBaseFeePerGas", (hex(slate.base_fee),)),
-                ("evm_setNextBlockTimestamp", (hex(slate.timestamp),)),
-                *sends,
-                ("evm_mine", ()),
-            ]
-        )
+        """One request after the other: the node works on the parts of a batch at the same time."""
+        await self.node.rpc("anvil_dropAllTransactions")
+        await self.node.rpc("anvil_setCoinbase", slate.fee_recipient)
+        await self.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(slate.base_fee))
+        await self.node.rpc("evm_setNextBlockTimestamp", hex(slate.timestamp))
+        for tx in txs:
+            if tx.raw is not None:
+                await self.node.rpc("eth_sendRawTransaction", tx.raw)
+            else:
+                await self.node.rpc("eth_sendTransaction", tx.as_call())
+        await self.node.rpc("evm_mine")
 
     async def _compare(self, block: dict[str, Any], plan: BlockPlan) -> None:
         slate = plan.slate
@@ -115,8 +114,9 @@ class Miner:
         receipts = await self.node.rpc("eth_getBlockReceipts", block["number"])
         outcomes = [(one["transactionHash"], one["status"] == "0x1") for one in receipts]
         wanted = [(tx.hash, ok) for tx, ok in plan.txs]
-        if outcomes != wanted:
-            raise DevnetError(f"the mined transactions are not the planned ones: {outcomes} instead of {wanted}")
+        for at, (found_one, wanted_one) in enumerate(zip_longest(outcomes, wanted)):
+            if found_one != wanted_one:
+                raise DevnetError(f"transaction {at} of the block is {found_one}, planned was {wanted_one}")
 
     async def _taken_apart(self, txs: Sequence[dict[str, Any]]) -> tuple[Tx, ...]:
         raws = await self.node.batch([("eth_getRawTransactionByHash", (tx["hash"],)) for tx in txs])

@@ -30,7 +30,7 @@ class Node:
         return _result(method, answer)
 
     async def batch(self, calls: Sequence[Call]) -> list[Any]:
-        """Results in the order of the calls, executed in that order; the first error raises."""
+        """Results in the order of the calls; the first error raises. Reads only: the node answers them all at once."""
         if not calls:
             return []
         answers = await self._post([_request(i, method, params) for i, (method, params) in enumerate(calls)])

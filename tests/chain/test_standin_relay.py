@@ -20,7 +20,7 @@ from keeper.devnet.relay_public import Source
 from keeper.errors import DevnetError
 from keeper.executor.fanout import Fanout
 from keeper.executor.relays.identity import Identity
-from keeper.executor.transaction import Transaction, sign
+from keeper.executor.transaction import Transaction, address_of, sign
 from tests.chain.bidders import (
     CHAIN,
     EOAS,
@@ -219,6 +219,28 @@ async def test_a_burst_of_conflicts_is_settled(relay: Relay, speak: Speak) -> No
     assert [placed.bundle.txs[0].value // 10**14 for placed in slot.landed] == [60, 59, 58]
     assert slot.plan is not None
     assert len(slot.plan.left_out) == 57
+
+
+async def test_a_block_is_filled_to_the_brim_by_the_best(node: Anvil, relay: Relay, speak: Speak) -> None:
+    """More bundles than a block can hold: at least 95 % of its gas is used, by those who pay most."""
+    secrets = [PrivateKey((7_000 + i).to_bytes(32, "big")) for i in range(340)]
+    senders = [address_of(secret.public_key) for secret in secrets]
+    burns = "0x" + "".join(f"600160{slot:02x}55" for slot in range(9))  # nine fresh slots: 0.22 million gas
+    sinks = [Address(f"0x{0xD00000 + i:040x}") for i in range(len(secrets))]
+    node.rpc.batch([("anvil_setBalance", (sender, hex(10**18))) for sender in senders])
+    node.rpc.batch([("anvil_setCode", (sink, burns)) for sink in sinks])
+    fanout = Fanout([speak(relay.url)])
+    for i, (secret, sender, sink) in enumerate(zip(secrets, senders, sinks, strict=True)):
+        tx = Transaction(CHAIN, 0, Wei((i + 1) * 10**7), Wei(100 * GWEI), 230_000, sink, b"")
+        await fanout.submit(submission(1, sign(tx, secret, sender), name=f"bundle {i}"))
+    slot = await relay.slot()
+    block = node.rpc.rpc("eth_getBlockByNumber", "latest", False)
+    assert int(block["gasUsed"], 16) >= 0.95 * int(block["gasLimit"], 16)
+    tips = [placed.bundle.txs[0].tip // 10**7 for placed in slot.landed]
+    assert tips == list(range(340, 340 - len(tips), -1))
+    assert slot.plan is not None
+    assert {reason.rpartition(": ")[2] for _, reason in slot.plan.left_out} == {"no gas left in the block"}
+    assert len(slot.plan.left_out) == 340 - len(tips)
 
 
 async def test_only_the_winning_builders_bundles_are_mined(node: Anvil, seed: int, speak: Speak) -> None:
