@@ -1,0 +1,184 @@
+"""The story of one block, top to bottom.
+
+    1-3  the indexer has applied it: books are at the block           indexer, core/book
+    4    who may be liquidatable                                      screen
+    5    who is, exactly, at the time of the block we aim for         protocols
+    6-7  sizes, proceeds, gas, bid: plans, or refusals with a reason  estimator
+    8-11 encode, simulate, sign, submit, track, settle                executor
+
+Laws
+- No decision is taken on a float, and none on a market that was not surveyed.
+- Every liquidatable account leaves this page in a plan or with a stored reason.
+- Long work is done in slices, so that the loop stays responsive while hundreds of accounts are planned.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from keeper.core.events import Block
+from keeper.core.plans import Plan, Skip
+from keeper.core.ports import Quarantine, Valued
+from keeper.core.units import WAD, Address, BlockNumber, Timestamp
+from keeper.core.venues import Liquidity
+from keeper.estimator.funding import Lender
+from keeper.estimator.gas import next_base_fee
+from keeper.estimator.pack import Packed, packing
+from keeper.estimator.world import Candidate, Policy, Risk, World
+from keeper.estimator.worth import Asset, Prices
+from keeper.indexer.market import Market
+from keeper.log import get_logger
+
+log = get_logger()
+SLICE = 500  # accounts confirmed before the loop gets a turn
+
+
+class Sender(Protocol):
+    """What the pipeline needs of the executor."""
+
+    async def submit(self, plans: Sequence[Plan], head: Block) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The block that plans are made for."""
+
+    number: BlockNumber
+    timestamp: Timestamp
+    head: Block
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is remembered from one block to the next, for log lines on a change and for whoever asks why."""
+
+    unhealthy: set[tuple[int, Address]] = field(default_factory=set)
+    skips: dict[Address, Skip] = field(default_factory=dict)
+
+
+class Pipeline:
+    """From a block to submissions."""
+
+    def __init__(
+        self,
+        *,
+        markets: Callable[[], Sequence[Market]],
+        liquidity: Callable[[], Liquidity],
+        lenders: Callable[[], Sequence[Lender]],
+        policy: Policy,
+        risk: Callable[[], Risk],
+        sender: Sender | None,
+        block_time: int,
+    ) -> None:
+        self.watch = Watch()
+        self.planned = 0
+        self._markets, self._liquidity, self._lenders = markets, liquidity, lenders
+        self._policy, self._risk, self._sender = policy, risk, sender
+        self._block_time = block_time
+
+    async def on_block(self, head: Block) -> Packed:
+        """Everything that follows from a block whose changes are in the books."""
+        started = time.perf_counter()
+        target = Target(BlockNumber(head.number + 1), Timestamp(head.timestamp + self._block_time), head)
+        candidates = [found async for found in self._confirm(target)]
+        confirmed = time.perf_counter()
+        packed = await self._plan(target, candidates)
+        planned = time.perf_counter()
+        self._tell(packed, {"confirm": confirmed - started, "plan": planned - confirmed})
+        if self._sender is not None and packed.plans:
+            await self._sender.submit(packed.plans, head)
+        return packed
+
+    # who -----------------------------------------------------------------------------------------------------------
+
+    async def _confirm(self, target: Target) -> AsyncIterator[Candidate]:
+        """Accounts below 1 at the target's time, with everything that could be done about them."""
+        now: set[tuple[int, Address]] = set()
+        for market in self._markets():
+            if market.surveyed is None:
+                continue
+            prices = self._prices(market)
+            for turn, row in enumerate(range(len(market.book))):
+                if turn % SLICE == SLICE - 1:
+                    await asyncio.sleep(0)
+                health = market.adapter.health(market.book, row, target.timestamp)
+                if isinstance(health, Quarantine) or health.health_factor >= WAD:
+                    continue
+                account = market.book.account(row)
+                now.add((market.id, account))
+                self._noticed(market, account, health.health_factor)
+                yield Candidate(account, market.adapter.actions(market.book, row, target.timestamp), prices)
+        self._recovered(now)
+
+    def _noticed(self, market: Market, account: Address, factor: int) -> None:
+        if (market.id, account) not in self.watch.unhealthy:
+            log.info(
+                "account.liquidatable", protocol=market.adapter.name, market=market.adapter.market, account=account,
+                health_factor=factor,
+            )  # fmt: skip
+
+    def _recovered(self, now: set[tuple[int, Address]]) -> None:
+        for number, account in self.watch.unhealthy - now:
+            market = next((market for market in self._markets() if market.id == number), None)
+            if market is not None:
+                log.info("account.recovered", market=market.adapter.market, account=account, health_factor=WAD)
+            self.watch.skips.pop(account, None)
+        self.watch.unhealthy = now
+
+    # what ----------------------------------------------------------------------------------------------------------
+
+    async def _plan(self, target: Target, candidates: Sequence[Candidate]) -> Packed:
+        """Plans and refusals, an account at a time."""
+        if not candidates:
+            return Packed((), ())
+        steps = packing(self.world(target), candidates)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                packed: Packed = stop.value
+                return packed
+            await asyncio.sleep(0)
+
+    def world(self, target: Target) -> World:
+        """All that the decisions of this block depend on."""
+        head = target.head
+        return World(
+            block=target.number,
+            timestamp=target.timestamp,
+            base_fee=next_base_fee(head.base_fee, head.gas_used, head.gas_limit),
+            gas_limit=head.gas_limit,
+            liquidity=self._liquidity(),
+            policy=self._policy,
+            lenders=[*self._lenders(), *self._market_lenders()],
+            risk=replace(self._risk(), reverts_cost=False),
+        )
+
+    def _market_lenders(self) -> Iterator[Lender]:
+        for market in self._markets():
+            for loan in market.adapter.lenders(market.book):
+                yield Lender(loan.kind, loan.source, loan.token, loan.available, loan.fee, loan.fee_up)
+
+    def _prices(self, market: Market) -> Prices:
+        valued: Mapping[Address, Valued] = market.adapter.assets(market.book)
+        return Prices({asset: Asset(one.price, one.unit) for asset, one in valued.items()}, self._policy.profit_token)
+
+    # said ----------------------------------------------------------------------------------------------------------
+
+    def _tell(self, packed: Packed, steps: Mapping[str, float]) -> None:
+        for skip in packed.skips:
+            before = self.watch.skips.get(skip.account)
+            self.watch.skips[skip.account] = skip
+            if before is None or before.reason is not skip.reason:
+                log.info("opportunity.skipped", account=skip.account, reason=skip.reason.value, term=skip.term)
+        for plan in packed.plans:
+            self.planned += 1
+            for leg in plan.legs:
+                self.watch.skips.pop(leg.account, None)
+            log.info(
+                "opportunity.planned", opportunity_id=plan.opportunity_id, legs=len(plan.legs), net=plan.estimate.net,
+                gross_bonus=plan.estimate.gross_bonus, gas=plan.estimate.gas, bid=plan.estimate.bid,
+                steps_s={name: round(seconds, 6) for name, seconds in steps.items()},
+            )  # fmt: skip
