@@ -8,7 +8,7 @@ Laws
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from keeper.core.events import Block
 from keeper.core.ports import Quarantine
@@ -18,18 +18,28 @@ from keeper.indexer.indexer import Indexer
 from keeper.log import get_logger
 
 log = get_logger()
+Then = Callable[[Block], Awaitable[object]]
 PAUSE = 0.2  # seconds before a failed step is tried again; doubles up to ten times that
 
 
 class Live:
     """The indexer's task in the daemon."""
 
-    def __init__(self, indexer: Indexer, heads: AsyncIterator[Block], *, audit_every: int, audit_sample: int) -> None:
+    def __init__(
+        self,
+        indexer: Indexer,
+        heads: AsyncIterator[Block],
+        *,
+        audit_every: int,
+        audit_sample: int,
+        then: Then | None = None,
+    ) -> None:
         self.indexer = indexer
         self.ready = False
         self.drifts = 0
         self.failures = 0
         self._heads = heads
+        self._then = then
         self._audit_every = audit_every
         self._audit_sample = audit_sample
         self._audited = 0
@@ -47,6 +57,8 @@ class Live:
         while True:
             try:
                 block = await self.indexer.advance()
+                if self._then is not None:
+                    await self._then(block)
                 await self._look_after(block)
             except (RpcError, EndpointsUnavailable) as error:
                 self.ready = False
