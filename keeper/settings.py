@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from keeper import sources
@@ -31,7 +31,7 @@ from keeper.setting_types import (
     Share,
     SocketUrl,
 )
-from keeper.sources import Given, Tree
+from keeper.sources import Given, Part, Tree, dotted
 
 DOCKER_SECRETS: Final = Path("/run/secrets")
 
@@ -46,6 +46,8 @@ class Chain(_Section):
     id: Count = Field(description="chain id; every endpoint must answer with it")
     rpc: Annotated[tuple[HttpUrl, ...], Items] = Field(min_length=1, description="http(s) endpoints, best first")
     ws: Annotated[tuple[SocketUrl, ...], Items] = Field((), description="ws(s) endpoints for new heads; none: polling")
+    block_time: Count = Field(12, description="seconds from one block's timestamp to the next")
+    wrapped_native: AnAddress | None = Field(None, description="the wrapped native token; needed to plan and to send")
     timeout: Seconds = Field(5.0, description="seconds for one call")
     long_timeout: Seconds = Field(20.0, description="seconds for the logs of a range, which nodes answer slowly")
     in_flight: Count = Field(32, description="requests under way at once, per endpoint")
@@ -184,6 +186,12 @@ class Settings(BaseSettings):
     risk: Risk = Risk()
     store: Store = Store()
     ops: Ops = Ops()
+    _tree: Tree = PrivateAttr(default_factory=Tree)
+
+    def place(self, *path: Part) -> str:
+        """A key with the file and line, variable or flag it comes from, for whoever complains about its value."""
+        origin = self._tree.origin(path)
+        return f"{origin}: {dotted(path)}" if origin else dotted(path)
 
     @classmethod
     def settings_customise_sources(
@@ -226,6 +234,7 @@ def load(
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     hide_secrets(settings)
+    settings._tree = tree  # noqa: SLF001 - its own class, one level up
     return settings
 
 
