@@ -154,7 +154,7 @@ def test_parabolas_against_brute_force(width: int, top: int, curve: int, start: 
 
 
 @given(
-    stair=st.integers(2, 10**15),
+    stair=st.integers(100, 10**15),
     stairs=st.integers(1, 400),
     offset=st.integers(0, 10**6),
     bonus=st.integers(10_100, 12_000),
