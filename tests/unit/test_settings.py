@@ -18,6 +18,7 @@ from keeper.settings import Settings, load, read_secret
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config" / "example.toml"
 MARKET = "0x2f39d218133afab8f2b819b1066c7e434ad94e9e"
+WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
 LEAST = {"KEEPER_CHAIN__ID": "1", "KEEPER_CHAIN__RPC": "http://127.0.0.1:8545"}
 
 
@@ -29,7 +30,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_example_is_valid_and_shows_the_defaults() -> None:
     example, bare = load(EXAMPLE, environ={}), load(environ=LEAST)
-    assert example.chain == bare.chain.model_copy(update={"ws": ("ws://127.0.0.1:8546",)})
+    assert example.chain == bare.chain.model_copy(update={"ws": ("ws://127.0.0.1:8546",), "wrapped_native": WETH})
     assert example.markets[0].address == MARKET
     assert example.policy == bare.policy.model_copy(update={"min_profit": 3 * 10**15})
     assert example.risk == bare.risk.model_copy(update={"kill_switch": Path("keeper.stop")})
