@@ -54,6 +54,11 @@ class Indexer:
         self._tail: list[Stored] = []
         self._load()
 
+    @property
+    def tail(self) -> Sequence[Stored]:
+        """The blocks behind the books, newest first."""
+        return self._tail
+
     # the story -----------------------------------------------------------------------------------------------------
 
     async def advance(self) -> Block:

@@ -1,0 +1,124 @@
+"""The composition root: builds the parts from the configuration, and the only place that knows which they are.
+
+Laws
+- ``Keeper`` is the whole keeper as one value with a beginning and an end; run, dry run and demo differ only in the
+  settings they hand it. There is no ``if dry_run``.
+- Nothing is sent without a signer, an executor and a relay: then keeper reads only, and says so.
+"""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from keeper.books import endpoints, lock, markets, require_chain
+from keeper.chain.heads import Heads
+from keeper.core.events import Block
+from keeper.core.units import ZERO_ADDRESS, Address, Wei
+from keeper.errors import StateCorrupt
+from keeper.estimator.bid import BidPolicy
+from keeper.estimator.risk import LossCaps
+from keeper.estimator.world import Policy, Risk
+from keeper.indexer.indexer import Indexer
+from keeper.indexer.live import Live
+from keeper.indexer.pools import PoolFeed
+from keeper.log import get_logger
+from keeper.pipeline import Pipeline
+from keeper.settings import Settings
+from keeper.store.store import Store
+from keeper.venues.book import VenueBook
+from keeper.venues.registry import VENUES
+from keeper.venues.route.search import Routing
+
+log = get_logger()
+
+
+class Keeper:
+    """All parts of a running keeper."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._closing = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as opening:
+            await self._build(opening)
+            self._closing = opening.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._closing.aclose()
+
+    async def _build(self, opening: AsyncExitStack) -> None:
+        settings = self.settings
+        if not opening.enter_context(lock(settings.store.path)):
+            raise StateCorrupt(f"{settings.store.path} is moved by another keeper: stop it, or set store.path")
+        self.pool = await opening.enter_async_context(endpoints(settings))
+        await require_chain(self.pool, settings.chain.id)
+        self.store = Store(settings.store.path, settings.chain.id, settings.store.undo_blocks)
+        opening.callback(self.store.close)
+        self.indexer = Indexer(self.pool, self.store, markets(settings))
+        self.heads = await opening.enter_async_context(
+            Heads(self.pool, settings.chain.ws, chain_id=settings.chain.id, block_time=settings.chain.block_time)
+        )
+        self.pools: PoolFeed | None = None
+        self.pipeline = Pipeline(
+            markets=lambda: self.indexer.markets,
+            liquidity=lambda: self._venues().book.liquidity,
+            lenders=list,
+            policy=policy(settings),
+            risk=lambda: Risk(caps=loss_caps(settings)),
+            sender=None,
+            block_time=settings.chain.block_time,
+        )
+        self.live = Live(
+            self.indexer,
+            aiter(self.heads),
+            audit_every=settings.ops.audit_every,
+            audit_sample=settings.ops.audit_sample,
+            then=self._on_block,
+        )
+
+    async def run(self) -> None:
+        """Follow the chain until cancelled."""
+        await self.live.run()
+
+    async def _on_block(self, block: Block) -> None:
+        """What follows from a block: pools to the same block, then decisions."""
+        await self._venues().advance(self.indexer.tail)
+        await self.pipeline.on_block(block)
+
+    def _venues(self) -> PoolFeed:
+        """Pools of all assets of all markets, known once the markets were surveyed."""
+        if self.pools is None:
+            tokens = [asset for market in self.indexer.markets for asset in market.adapter.assets(market.book)]
+            venues = [VENUES[venue.kind](Address(venue.address)) for venue in self.settings.venues]
+            self.pools = PoolFeed(self.pool, VenueBook(venues, tokens))
+        return self.pools
+
+
+def policy(settings: Settings) -> Policy:
+    """What the operator wants, as the estimator asks for it."""
+    native = Address(settings.chain.wrapped_native or ZERO_ADDRESS)
+    return Policy(
+        profit_token=native,
+        routing=Routing(hubs=(native,)),
+        bid=BidPolicy(floor=settings.policy.bid_floor, min_profit=settings.policy.min_profit, tip=settings.policy.tip),
+        window=settings.policy.window,
+        oracle_grace=settings.risk.oracle_grace,
+        sequencer_grace=settings.risk.sequencer_grace,
+        divergence=settings.risk.divergence,
+    )
+
+
+def loss_caps(settings: Settings) -> LossCaps:
+    """The most that may be lost."""
+    risk = settings.risk
+    return LossCaps(Wei(risk.loss_per_hour), Wei(risk.loss_per_day), Wei(risk.loss_per_asset_day))
+
+
+def unknown_venues(settings: Settings) -> Sequence[str]:
+    """Configured kinds that nobody knows."""
+    return [venue.kind for venue in settings.venues if venue.kind not in VENUES]
