@@ -17,6 +17,7 @@ REVERT_CODES: Final = {3, -32015}  # geth's, OpenEthereum's
 NOT_FOUND_CODE: Final = -32001
 _QUOTED: Final = 160
 _NEVER: Final = {-32700, -32600, -32601, -32602, -32003, -32004, -32006, -32016}  # asked wrongly, or not offered
+_INVALID: Final = range(-38026, -38009)  # eth_simulateV1: the block or the transaction cannot be
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -38,6 +39,9 @@ _UNKNOWN_BLOCK: Final = re.compile(
     r"|state (?:is |was |has been )?(?:not available|unavailable|pruned|histor)|historical state|pruned"
     r"|no state (?:available|found)"
     r"|block range extends beyond|beyond (?:the )?(?:current )?head|future block|after last accepted block"
+)
+_UNSENDABLE: Final = re.compile(  # a transaction that no block can hold: repeating the question cannot help
+    r"intrinsic gas|insufficient funds|nonce too (?:low|high)|max (?:priority )?fee per gas|exceeds block gas limit"
 )
 _BUSY: Final = re.compile(
     r"rate limit|request rate|rate exceeded|too many requests|throughput|per second|request count|capacity|credits"
@@ -61,6 +65,8 @@ def read_fault(fault: Fault | str) -> RpcError:
         return BlockUnknown(message, code=code, transient=True)
     if said := refusal(text):
         return TooMuch(message, code=code, blocks=said.blocks, cap=said.cap)
+    if code in _INVALID or _UNSENDABLE.search(text):
+        return RpcError(message, code=code)
     return RpcError(message, code=code, transient=code not in _NEVER or bool(_BUSY.search(text)))
 
 

@@ -57,10 +57,7 @@ class Fanout:
         willing = [lane for lane in able if lane.breaker.allows(now)]
         lanes = willing or able
         done = await asyncio.gather(*(self._hand_over(lane, submission) for lane in lanes), return_exceptions=True)
-        acks = tuple(_settled(lane.channel, one) for lane, one in zip(lanes, done, strict=True))
-        for ack in acks:
-            _report(submission, ack)
-        return acks
+        return tuple(_settled(lane.channel, submission, one) for lane, one in zip(lanes, done, strict=True))
 
     async def cancel(self, submission: Submission) -> tuple[BestEffort, ...]:
         """Ask every channel that may hold a submission to forget it. It may land all the same."""
@@ -105,17 +102,14 @@ async def _withdraw(channel: Channel, submission: Submission) -> BestEffort:
         return BestEffort(channel.name, Withdrawal.ASKED, "no answer")
 
 
-def _settled(channel: Channel, result: Ack | BaseException) -> Ack:
-    """A channel that raises is broken code; its bytes may have left, and the other channels' answers count."""
+def _settled(channel: Channel, submission: Submission, result: Ack | BaseException) -> Ack:
+    """The answer, logged. A channel that raises is broken code: its bytes may have left, and the others count."""
     if isinstance(result, Ack):
-        return result
-    if not isinstance(result, Exception):
+        ack = result
+    elif isinstance(result, Exception):
+        ack = Ack(channel.name, None, AckStatus.UNKNOWN, None, 0.0, f"raised {type(result).__name__}")
+    else:
         raise result
-    _log.error("library.message", library=f"relay {channel.name}", message="raised", exc_info=result)
-    return Ack(channel.name, None, AckStatus.UNKNOWN, None, 0.0, f"raised {type(result).__name__}")
-
-
-def _report(submission: Submission, ack: Ack) -> None:
     if ack.status is AckStatus.ACCEPTED:
         _log.info(
             "submission.sent",
@@ -138,4 +132,6 @@ def _report(submission: Submission, ack: Ack) -> None:
             code=ack.http,
             error=ack.detail,
             latency_s=round(ack.latency, 6),
+            exc_info=result if isinstance(result, Exception) else None,
         )
+    return ack

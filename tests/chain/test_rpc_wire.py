@@ -178,6 +178,9 @@ def test_a_block_that_is_not_there_is_not_an_answer(error: dict[str, object]) ->
         (fault(-32602, "invalid argument 0: hex string without 0x prefix"), False),
         (fault(None, None), True),
         ({}, True),
+        (fault(-38014, "insufficient funds for gas * price + value"), False),
+        (fault(-32000, "intrinsic gas too high -- CallGasCostMoreThanGasLimit"), False),
+        (fault(-32000, "max fee per gas less than block base fee: address 0x1"), False),
     ],
 )
 def test_other_faults_are_transient_unless_the_question_was_wrong(error: object, transient: bool) -> None:  # noqa: FBT001

@@ -304,7 +304,10 @@ async def test_a_channel_whose_code_breaks_is_unknown_and_the_others_count(trans
         with capture_logs() as logs:
             acks = await Fanout([broken, good]).submit(submission())
     assert [ack.status for ack in acks] == [AckStatus.UNKNOWN, AckStatus.ACCEPTED]
-    assert [line["log_level"] for line in logs if line["event"] == "library.message"] == ["error"]
+    assert [(line["event"], line["error"]) for line in logs if line["relay"] == "broken"] == [
+        ("submission.rejected", "raised KeyError")
+    ]
+    assert isinstance(next(line["exc_info"] for line in logs if line["relay"] == "broken"), KeyError)
 
 
 async def test_a_breaker_opens_is_logged_and_lets_one_trial_through(transport: Transport) -> None:
