@@ -20,6 +20,7 @@ from keeper.redact import hide
 from keeper.setting_errors import explain, hide_secrets, misplaced
 from keeper.setting_types import (
     AFile,
+    AHash,
     AnAddress,
     AName,
     AnAmount,
@@ -67,6 +68,7 @@ class Venue(_Section):
 
     kind: AName = Field(description="which venue, such as uniswap_v3")
     address: AnAddress = Field(description="its entry point; Uniswap: the factory")
+    init_code_hash: AHash | None = Field(None, description="hash of the code its pools are made of; needed to send")
 
 
 class Executor(_Section):

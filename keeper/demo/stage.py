@@ -1,0 +1,98 @@
+"""The stage: real Aave, Uniswap and Chainlink feeds, borrowers, an executor, and a private relay in front of the node.
+
+Law: everything is on loopback and in one temporary folder; both are gone when the stage closes, however it closes.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from eth_utils.crypto import keccak
+
+from keeper.contracts.artifact import creation_code
+from keeper.contracts.encode import Factory, Role, create2_address, encode_set_roles
+from keeper.core.plans import VenueKind
+from keeper.core.units import Address
+from keeper.devnet.anvil import AnvilOptions
+from keeper.devnet.build import make_world
+from keeper.devnet.relay import StandInRelay
+from keeper.devnet.uniswap import contract_artifact
+from keeper.devnet.world import World
+from keeper.executor.deploy import CREATE2_FACTORY
+from keeper.settings import Settings
+
+GAS: Final = 6_000_000
+TREASURY: Final = Address("0x00000000000000000000000000000000000ca5e0")
+OWNER: Final = Address("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266")  # account 0 of the test mnemonic
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything the demonstration acts on."""
+
+    world: World
+    relay: StandInRelay
+    executor: Address
+    settings: Settings
+
+
+@contextlib.asynccontextmanager
+async def stage(folder: Path, accounts: int, seed: int, callers: Sequence[Address]) -> AsyncIterator[Stage]:
+    """Set the stage for ``callers``: the keeper's own accounts."""
+    options = AnvilOptions(no_mining=True, order="fifo", tx_gas_limit=True)
+    with make_world("3.0.2", options) as world:
+        world.borrowers(accounts, seed)
+        world.fund(OWNER, *callers)
+        executor = deploy_executor(world, callers)
+        async with StandInRelay(world.anvil.url, seed=seed) as relay:
+            yield Stage(world, relay, executor, settings_of(world, relay, executor, folder))
+
+
+def factories(world: World) -> tuple[Factory, Factory]:
+    """The venues of the world, with the hash of the code their pools are made of."""
+    uniswap = world.layout.uniswap
+    pair, pool = (keccak(hexstr=contract_artifact(name).bytecode) for name in ("UniswapV2Pair", "UniswapV3Pool"))
+    return (
+        Factory(VenueKind.UNISWAP_V2, uniswap.v2_factory, pair),
+        Factory(VenueKind.UNISWAP_V3, uniswap.v3_factory, pool),
+    )
+
+
+def deploy_executor(world: World, callers: Sequence[Address]) -> Address:
+    """The real executor, where ``keeper deploy`` would put it, with the roles it needs."""
+    code = creation_code(OWNER, TREASURY, world.asset("WETH"), factories(world))
+    address = create2_address(CREATE2_FACTORY, bytes(32), keccak(code))
+    world.rpc.send(OWNER, CREATE2_FACTORY, "0x" + (bytes(32) + code).hex(), gas=GAS)
+    for targets, role in ((callers, Role.CALLER), ([world.layout.aave.pool], Role.MARKET)):
+        world.rpc.send(OWNER, address, "0x" + encode_set_roles(targets, role).hex())
+    return address
+
+
+def settings_of(world: World, relay: StandInRelay, executor: Address, folder: Path) -> Settings:
+    """The configuration an operator of this world would write."""
+    uniswap = world.layout.uniswap
+    values: dict[str, Any] = {
+        "chain": {
+            "id": world.anvil.options.chain_id,
+            "rpc": [relay.rpc],
+            "ws": [relay.ws],
+            "block_time": 12,
+            "wrapped_native": world.asset("WETH"),
+        },
+        "markets": [{"protocol": "aave_v3", "address": world.layout.aave.provider, "from_block": 0}],
+        "venues": [
+            {"kind": "uniswap_v3", "address": uniswap.v3_factory, "init_code_hash": _hash(world, VenueKind.UNISWAP_V3)},
+            {"kind": "uniswap_v2", "address": uniswap.v2_factory, "init_code_hash": _hash(world, VenueKind.UNISWAP_V2)},
+        ],
+        "executor": {"address": executor, "profit_recipient": TREASURY},
+        "relays": [{"kind": "flashbots", "url": relay.url}],
+        "store": {"path": folder / "keeper.sqlite"},
+        "ops": {"port": 0, "audit_every": 10},
+    }
+    return Settings(**values)
+
+
+def _hash(world: World, kind: VenueKind) -> str:
+    return next("0x" + one.init_hash.hex() for one in factories(world) if one.kind is kind)
