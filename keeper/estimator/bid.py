@@ -57,9 +57,7 @@ def in_bps(bid: int, profit: int, floor: int, ceiling: int) -> Bps | None:
     """The bid in whole basis points of measured profit, such that what is paid stays within floor and ceiling."""
     if profit <= 0:
         return None
-    bps = mul_div_down(bid, BPS, profit)
-    if mul_div_down(profit, bps, BPS) < floor:
-        bps += 1
+    bps = max(mul_div_down(bid, BPS, profit), mul_div_up(floor, BPS, profit))
     return Bps(bps) if bps < BPS and mul_div_down(profit, bps, BPS) <= ceiling else None
 
 
