@@ -129,9 +129,9 @@ def _settled(channel: Channel, submission: Submission, result: Ack | BaseExcepti
             relay=ack.channel,
             tx=submission.tx_hashes[-1],
             target_block=submission.target_block,
-            code=ack.http,
             error=ack.detail,
             latency_s=round(ack.latency, 6),
             exc_info=result if isinstance(result, Exception) else None,
+            **({} if ack.http is None else {"code": ack.http}),
         )
     return ack

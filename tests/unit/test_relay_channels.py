@@ -1,14 +1,19 @@
 """Channels against real HTTP servers: what leaves, what is concluded, how one failure leaves the others alone."""
 
 import asyncio
+import io
+import json
+import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from eth_account import Account
@@ -16,6 +21,7 @@ from eth_account.messages import encode_defunct
 from eth_utils.crypto import keccak
 from structlog.testing import capture_logs
 
+from keeper import log
 from keeper.core.submissions import (
     Ack,
     AckStatus,
@@ -34,6 +40,7 @@ from keeper.executor.relays.channel import HttpChannel
 from keeper.executor.relays.identity import Identity
 from keeper.executor.relays.registry import KINDS, RelayConfig, channels
 from keeper.executor.relays.transport import Silence, Transport
+from keeper.log_events import problems
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 IDENTITY = Identity(b"\x22" * 32)
@@ -420,6 +427,41 @@ async def test_every_answer_is_one_log_line_without_transactions_or_urls(transpo
     assert "very-secret-path" not in repr(made)
     assert "02f801" not in str(logs)
     assert (logs[1]["reason"], logs[1]["code"]) == ("rejected", 400)
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What the real log writes."""
+    root, out = logging.getLogger(), io.StringIO()
+    handlers, level = list(root.handlers), root.level
+    log.configure(stream=out)
+    yield out
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def test_the_lines_keep_to_the_schema(transport: Transport, written: io.StringIO) -> None:
+    class Broken(HttpChannel):
+        async def submit(self, submission: Submission) -> Ack:
+            raise KeyError(submission.id)
+
+    good, bad = Server(), Server("oops", 500)
+    async with serving(good.handle) as a, serving(bad.handle) as b:
+        broken = Broken("broken", b, KINDS["titan"].make(RelayConfig("titan", b)), transport, IDENTITY)
+        made = [
+            channel("titan", a, transport, "good"),
+            channel("titan", b, transport, "bad"),
+            channel("titan", unused_url(), transport, "nobody"),
+            broken,
+        ]
+        await Fanout(made, failures=1).submit(submission())
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [found for line in lines for found in problems(line)] == []
+    assert Counter(line["event"] for line in lines) == Counter(
+        {"submission.sent": 1, "submission.rejected": 3, "risk.breaker_opened": 2}
+    )
+    assert "KeyError" in next(line["exception"] for line in lines if line.get("relay") == "broken")
 
 
 # --- configuration -----------------------------------------------------------------------------------------------
