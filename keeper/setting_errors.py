@@ -100,12 +100,15 @@ def _safer(path: KeyPath, root: type[BaseModel]) -> str:
     return _elsewhere(path, root).partition(", or the flag")[0]
 
 
+HASHES = frozenset({"init_code_hash"})  # keys whose value has the length of a private key and is none
+
+
 def _secret(path: KeyPath, value: object, root: type[BaseModel]) -> str:
     """Why this value of a TOML file is taken for a secret; empty if it is none."""
     field = _field(root, path)
     if any(is_secret_name(str(part)) for part in path) or (field and _parts(field, SecretStr)):
         return "this is a secret"
-    if isinstance(value, str) and _PRIVATE_KEY.fullmatch(value.strip()):
+    if isinstance(value, str) and _PRIVATE_KEY.fullmatch(value.strip()) and path[-1] not in HASHES:
         return "this looks like a private key"
     if isinstance(value, str) and url_secrets(value):
         return "this URL holds a credential"
