@@ -79,4 +79,7 @@ AFile = Annotated[Path, AfterValidator(Path.expanduser)]
 AName = Annotated[str, _like(r"[a-z][a-z0-9_]*", "a name in lower-case letters, digits and underscores")]
 AVariable = Annotated[str, _like(r"[A-Za-z_]\w{0,62}", "the name of a variable, not what it holds")]
 AHash = Annotated[str, _like(r"0x[0-9a-f]{64}", "0x and 64 lower-case hex digits")]
+SomeHours = Annotated[
+    str, _like(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", 'hours of a day, like "22:00-07:00"')
+]
 Items = BeforeValidator(_items)

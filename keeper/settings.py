@@ -31,6 +31,7 @@ from keeper.setting_types import (
     Seconds,
     Share,
     SocketUrl,
+    SomeHours,
 )
 from keeper.sources import Given, Part, Tree, dotted
 
@@ -169,6 +170,14 @@ class Ops(_Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(9_464, description="its port; 0: any free one")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     alerts: Annotated[tuple[SecretStr, ...], Items] = Field((), description="apprise URLs to alert; outside of TOML")
+    alert_level: Literal["info", "warning", "critical"] = Field("warning", description="least severity that is alerted")
+    alert_repeat: Count = Field(3_600, description="seconds before an alert that lasts is sent again")
+    quiet_hours: SomeHours | None = Field(
+        None, description="hours (UTC) in which only critical alerts are sent; the rest follows"
+    )
+    digest: Annotated[int, Field(ge=0)] = Field(
+        86_400, description="seconds between messages that say how keeper is; 0: none"
+    )
     audit_every: Annotated[int, Field(ge=0)] = Field(100, description="blocks between audits of a sample; 0: none")
     audit_sample: Count = Field(20, description="accounts in that sample")
 
