@@ -23,15 +23,19 @@ PIPS = 1_000_000  # fees are in hundredths of a bip
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """A pool near its present price, as a constant product without fee: out = e·a/(d + a) while a ≤ capacity.
+    """A pool near its present price, as a constant product without fee: out = e·a/(d + a), while d + a ≤ end.
 
-    Both reserves are Q96 and the swap fee is inside ``reserve_in``. A guide for splitting, precise to the last few
+    All reserves are Q96 and the swap fee is inside those that come in. A guide for splitting, precise to the last few
     units; what is finally sold is always quoted anew by the pools themselves.
     """
 
-    reserve_in: int  # d, Q96
-    reserve_out: int  # e, Q96
-    capacity: int  # amount in up to which this holds; zero when nothing is left
+    reserve_in: int  # d
+    reserve_out: int  # e
+    end: int  # d where the liquidity changes
+    capacity: int  # the amount in that takes the price there, in whole units; zero when nothing is left
+
+
+NO_DEPTH = Depth(0, 0, 0, 0)
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,8 @@ from keeper.venues.uniswap_v3.ticks import MAX_TICK, sqrt_ratio
 from keeper.venues.uniswap_v3.venue import UniswapV3
 
 SPACING: Final = {100: 1, 500: 10, 3_000: 60, 10_000: 200}
+WIDE: Final = 16_383  # the widest spacing a factory allows: one word of the bitmap spans all prices
+WIDE_FEE: Final = 20_000
 WHOLE: Final = 2 * MAX_TICK  # a reach that reads every tick there can be
 FOREVER: Final = 2**40
 _GAS: Final = hex(4_000_000_000)  # a quote that walks the whole bitmap is dear
@@ -95,9 +97,9 @@ def create_pool(world: World, one: str, other: str, fee: int, tick: int) -> Pool
     return PoolKey(factory.call("getPool", token0, token1, fee), token0, token1, fee)
 
 
-def provide(world: World, key: PoolKey, lower: int, upper: int, amount: int) -> bool:
-    """Put up to ``amount`` of both tokens on a range; ``False`` when the pool refuses."""
-    position = (key.token0, key.token1, key.fee, lower, upper, amount, amount, 0, 0, LENDER, FOREVER)
+def provide(world: World, key: PoolKey, lower: int, upper: int, amount: int, amount1: int = 0) -> bool:
+    """Put up to ``amount`` of both tokens (or so much of token1) on a range; ``False`` when the pool refuses."""
+    position = (key.token0, key.token1, key.fee, lower, upper, amount, amount1 or amount, 0, 0, LENDER, FOREVER)
     try:
         manager(world).send("mint", position, sender=LENDER)
     except Reverted:
@@ -128,6 +130,21 @@ def wild_pool(world: World, rng: Random, fee: int, symbols: tuple[str, str]) -> 
     return key
 
 
+def wide_pool(world: World, rng: Random, symbols: tuple[str, str]) -> PoolKey:
+    """So deep and so dear that the contract's product of amount and price overflows, and it rounds in another way."""
+    factory = world.uniswap_contract("UniswapV3Factory", world.layout.uniswap.v3_factory)
+    if not factory.call("feeAmountTickSpacing", WIDE_FEE):
+        factory.send("enableFeeAmount", WIDE_FEE, WIDE, sender=factory.call("owner"))
+    key = create_pool(world, *symbols, WIDE_FEE, rng.randint(840_000, 880_000))
+    for symbol in symbols:
+        world.mint_token(symbol, LENDER, 2**200)
+    edge = MAX_TICK // WIDE * WIDE
+    dear = 2**50  # of token0, at some 2**126 of token1 each
+    assert provide(world, key, -edge, edge, dear, 2 ** rng.randint(150, 175))
+    assert provide(world, key, -WIDE, edge, dear, 2 ** rng.randint(150, 175))
+    return key
+
+
 def load_v3(world: World, key: PoolKey, reach: int = WHOLE) -> UniswapV3Pool:
     """A pool as keeper reads it from the chain."""
     pool = ask(world.rpc, UniswapV3(world.layout.uniswap.v3_factory, reach=reach).load(key))
@@ -140,9 +157,13 @@ def question(rng: Random, pool: UniswapV3Pool) -> Question:
     down, exact_in = rng.random() < 0.5, rng.random() < 0.5
     amount = int(2 ** rng.uniform(0, 110))
     stops = pool._walk(down=down)
-    if rng.random() < 0.3 and stops.swap(2**255, exact_in=True):
-        amount = max(1, rng.choice(stops.spent if exact_in else stops.bought) + rng.choice((-1, 0, 0, 1)))
-    return Question(pool, down, exact_in, amount, _limit(rng, pool, down=down) if rng.random() < 0.3 else 0)
+    limit = _limit(rng, pool, down=down) if rng.random() < 0.3 else 0
+    everything = stops.swap(2**255, limit or None, exact_in=True)
+    if everything and rng.random() < 0.4:
+        to_a_tick = rng.choice(stops.spent if exact_in else stops.bought)
+        to_the_limit = everything.amount_in if exact_in else everything.amount_out
+        amount = max(1, (to_the_limit if limit else to_a_tick) + rng.choice((-1, 0, 0, 1)))
+    return Question(pool, down, exact_in, amount, limit)
 
 
 def _limit(rng: Random, pool: UniswapV3Pool, *, down: bool) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 
 from keeper.core.plans import VenueKind
 from keeper.core.units import Address, Amount, mul_div_down, mul_div_up
-from keeper.core.venues import Q96, Depth, PoolKey, Quote
+from keeper.core.venues import NO_DEPTH, Q96, Depth, PoolKey, Quote
 
 _STRAIGHT: Final = 1 << 64  # how much deeper than the vault its virtual constant product is
 
@@ -76,8 +76,9 @@ class Vault:
     def depth(self, token_in: Address) -> Depth:
         """So deep that its price hardly moves, until the last share."""
         if self.price(token_in) is None:
-            return Depth(0, 0, 0)
-        return Depth(self.shares * _STRAIGHT * Q96, self.worth * _STRAIGHT * Q96, self.supply)
+            return NO_DEPTH
+        shares = self.shares * _STRAIGHT * Q96
+        return Depth(shares, self.worth * _STRAIGHT * Q96, shares + self.supply * Q96, self.supply)
 
     def _redeemed(self, shares: int, assets: int) -> "Vault":
         if self.fixed:

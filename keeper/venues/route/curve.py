@@ -44,6 +44,7 @@ class _Cursor:
     d: int = 0
     e: int = 0
     r: int = 0
+    end: int = 0  # d where the range ends
     capacity: int = 0
     used: bool = False
 
@@ -52,13 +53,13 @@ class _Cursor:
 
     def next_level(self) -> int:
         """Where the path's price begins, or where its present range ends."""
-        end = self.d + self.capacity * Q96 if self.used else self.d
-        return end * Q96 // self.r
+        return (self.end if self.used else self.d) * Q96 // self.r
 
     def look(self, ahead: Path) -> None:
         """Take up the range that begins here; one without depth ends the path."""
         depth = ahead.depth()
-        self.d, self.e, self.capacity = depth.reserve_in, depth.reserve_out, depth.capacity
+        self.d, self.e = depth.reserve_in, depth.reserve_out
+        self.end, self.capacity = depth.end, depth.capacity
         self.r, self.used = (isqrt(self.d * self.e) if self.capacity else 0), False
 
     def turn(self) -> None:
@@ -70,10 +71,24 @@ class _Cursor:
         taken = self.taken + max(self.capacity, worth_one)
         fill = self.path.quote_exact_in(taken)
         if fill is None:
-            self.r, self.used = 0, False
-            return
-        self.taken, self.given = taken, fill.amount_out
-        self.look(fill.after)
+            self._finish(taken)
+        else:
+            self.taken, self.given = taken, fill.amount_out
+            self.look(fill.after)
+
+    def _finish(self, too_much: int) -> None:
+        """The path ends inside its range, before ``too_much``: find its last unit, looking near the end first."""
+        step = 1
+        while too_much - step > self.taken and not self.path.quote_exact_in(too_much - step):
+            step *= 2
+        low, high = max(too_much - step, self.taken), too_much - step // 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.path.quote_exact_in(middle) else (low, middle)
+        fill = self.path.quote_exact_in(low)
+        if fill:
+            self.taken, self.given = low, fill.amount_out
+        self.r, self.used = 0, False
 
 
 class Curve:

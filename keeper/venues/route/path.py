@@ -10,7 +10,7 @@ import msgspec
 
 from keeper.core.plans import Hop
 from keeper.core.units import Address, Amount
-from keeper.core.venues import Q96, Depth, Pool
+from keeper.core.venues import NO_DEPTH, Q96, Depth, Pool
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
@@ -52,22 +52,27 @@ class Path:
 
     def depth(self) -> Depth:
         """The path as one constant product, good until the first of its pools changes liquidity."""
-        d, e, capacity = Q96, 0, 0
-        for hop, (token, pool) in enumerate(zip(self.tokens, self.pools, strict=False)):
+        whole: Depth | None = None
+        for token, pool in zip(self.tokens, self.pools, strict=False):
             near = pool.depth(token)
             if not near.capacity:
-                return Depth(0, 0, 0)
-            if not hop:
-                d, e, capacity = near.reserve_in, near.reserve_out, near.capacity
-                continue
-            limit = near.capacity * Q96
-            if limit < e:
-                capacity = min(capacity, d * limit // ((e - limit) * Q96) + 1)
-            total = near.reserve_in + e
-            d, e = d * near.reserve_in // total, e * near.reserve_out // total
-        return Depth(d, e, capacity)
+                return NO_DEPTH
+            whole = near if whole is None else _in_a_row(whole, near)
+        return whole or NO_DEPTH
 
     def hops(self) -> tuple[Hop, ...]:
         """The path as a plan names it."""
         steps = zip(self.pools, self.tokens, self.tokens[1:], strict=False)
         return tuple(Hop(pool.kind, pool.address, sold, bought, pool.fee) for pool, sold, bought in steps)
+
+
+def _in_a_row(first: Depth, then: Depth) -> Depth:
+    """Two constant products as one, up to the first end of either."""
+    total = then.reserve_in + first.reserve_out
+    d, e = first.reserve_in * then.reserve_in // total, first.reserve_out * then.reserve_out // total
+    end, capacity, room = d + first.end - first.reserve_in, first.capacity, then.end - then.reserve_in
+    if room < first.reserve_out:
+        taken = first.reserve_in * room // (first.reserve_out - room)  # what the first takes to give that much
+        if d + taken < end:
+            end, capacity = d + taken, taken // Q96 + 1
+    return Depth(d, e, end, capacity)

@@ -9,7 +9,7 @@ from typing import Final
 
 from keeper.core.plans import VenueKind
 from keeper.core.units import Address, Amount
-from keeper.core.venues import PIPS, Q96, Depth, PoolKey, Quote
+from keeper.core.venues import NO_DEPTH, PIPS, Q96, Depth, PoolKey, Quote
 
 MAX_RESERVE: Final = 2**112 - 1
 
@@ -84,9 +84,9 @@ class UniswapV2Pool:
         """The reserves themselves, good until the incoming one is full."""
         _, reserve_in, reserve_out = self._side(token_in)
         if not reserve_in or not reserve_out:
-            return Depth(0, 0, 0)
-        grossed_up = reserve_in * Q96 * PIPS // (PIPS - self.key.fee)
-        return Depth(grossed_up, reserve_out * Q96, MAX_RESERVE - reserve_in)
+            return NO_DEPTH
+        grossed_up, capacity = reserve_in * Q96 * PIPS // (PIPS - self.key.fee), MAX_RESERVE - reserve_in
+        return Depth(grossed_up, reserve_out * Q96, grossed_up + capacity * Q96, capacity)
 
     def _moved(self, paid: int, bought: int, *, zero_in: bool) -> Quote | None:
         change0, change1 = (paid, -bought) if zero_in else (-bought, paid)

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 
 from keeper.core.plans import VenueKind
 from keeper.core.units import Address, Amount
-from keeper.core.venues import PIPS, Depth, PoolKey, Quote
+from keeper.core.venues import NO_DEPTH, PIPS, Depth, PoolKey, Quote
 from keeper.venues.uniswap_v3.ticks import MAX_TICK, MIN_TICK
 from keeper.venues.uniswap_v3.walk import HIGHEST_PRICE, LOWEST_PRICE, Place, Swap, Ticks, Walk
-
-_NO_DEPTH = Depth(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class UniswapV3Pool:
     key: PoolKey
     place: Place
     ticks: Ticks
-    _walks: list[Walk | None] = field(default_factory=lambda: [None, None], compare=False, repr=False)
+    _walks: list[Walk | None] = field(init=False, default_factory=lambda: [None, None], compare=False, repr=False)
 
     @property
     def kind(self) -> VenueKind:
@@ -84,16 +82,15 @@ class UniswapV3Pool:
 
     def depth(self, token_in: Address) -> Depth:
         """The virtual reserves of the first range that has liquidity, L/√P and L·√P, good until its end."""
-        if not self.place.sqrt_price:
-            return _NO_DEPTH
         down = self._is_token0(token_in)
-        found = self._walk(down=down).next_range()
+        found = self._walk(down=down).next_range() if self.place.sqrt_price else None
         if found is None:
-            return _NO_DEPTH
-        (price, _, liquidity), capacity = found
-        reserve0, reserve1 = (liquidity << 192) // price, liquidity * price
-        reserve_in, reserve_out = (reserve0, reserve1) if down else (reserve1, reserve0)
-        return Depth(reserve_in * PIPS // (PIPS - self.key.fee), reserve_out, capacity)
+            return NO_DEPTH
+        (price, _, liquidity), target, capacity = found
+        token0, token1, gross = (liquidity << 192) // price, liquidity * price, PIPS - self.key.fee
+        if down:
+            return Depth(token0 * PIPS // gross, token1, (liquidity << 192) // target * PIPS // gross, capacity)
+        return Depth(token1 * PIPS // gross, token0, liquidity * target * PIPS // gross, capacity)
 
     def _walk(self, *, down: bool) -> Walk:
         walk = self._walks[down]

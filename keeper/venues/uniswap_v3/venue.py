@@ -97,8 +97,6 @@ def _range(log: Log) -> tuple[int, int]:
 
 def _provided(pool: UniswapV3Pool, lower: int, upper: int, amount: int) -> UniswapV3Pool | None:
     """Liquidity put on a range, or taken off it."""
-    if not amount:
-        return pool  # a burn of nothing only collects fees
     ticks = pool.ticks.moved(lower, amount, amount)
     ticks = ticks and ticks.moved(upper, amount, -amount)
     place = pool.place

@@ -100,12 +100,12 @@ class Walk:
             return self._last(at, target, amount - sums[at], exact_in=exact_in)
         return self._at(at)
 
-    def next_range(self) -> tuple[Place, int] | None:
-        """The first place from here that has liquidity, and the amount in that uses it up."""
+    def next_range(self) -> tuple[Place, int, int] | None:
+        """The first place from here that has liquidity, the price at which it ends, and the amount in that ends it."""
         at = 0
         while at < len(self.targets) or self._extend():
-            if self.places[at].liquidity and self.spent[at + 1]:
-                return self.places[at], self.spent[at + 1]
+            if self.spent[at + 1]:
+                return self.places[at], self.targets[at], self.spent[at + 1]
             at += 1
         return None
 
