@@ -94,9 +94,15 @@ class Store:
 
     def load(self, market: int, types: Mapping[str, type]) -> Book:
         """The market's book as of its cursor."""
-        try:
+        with self._readable():
             return self._load(market, types)
-        except (sqlite3.DatabaseError, ValueError, msgspec.MsgspecError) as error:
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        """What was written is read back, or the file is damaged."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
             msg = f"state file {self.path} is damaged ({error}): move it away to start again from the chain"
             raise StateCorrupt(msg) from error
 
@@ -144,9 +150,10 @@ class Store:
 
     def undo(self, number: int, types: Mapping[int, Mapping[str, type]]) -> dict[int, list[Change]]:
         """The undo record of the newest block."""
-        found = self.db.execute("SELECT undo FROM block WHERE number = ?", (number,)).fetchone()
-        record: dict[str, list[Any]] = json.loads(found[0])
-        return {int(market): rows.decode_changes(entries, types[int(market)]) for market, entries in record.items()}
+        with self._readable():
+            found = self.db.execute("SELECT undo FROM block WHERE number = ?", (number,)).fetchone()
+            record: dict[str, list[Any]] = json.loads(found[0])
+            return {int(market): rows.decode_changes(entries, types[int(market)]) for market, entries in record.items()}
 
     def revert(self, number: int, entries: Mapping[int, Entry]) -> None:
         """Write books from which the newest block was undone, and forget that block."""
