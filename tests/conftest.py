@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from keeper.devnet.anvil import Anvil, AnvilOptions
 from keeper.devnet.build import make_world as new_world
 from keeper.devnet.world import World
 
 SEED: Final = int(os.environ.get("KEEPER_TEST_SEED", "20260101"))
+settings.register_profile(  # a busy machine is no finding; what was found is printed so that it can be run again
+    "keeper", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("keeper")
 MakeAnvil: TypeAlias = Callable[..., Anvil]
 MakeWorld: TypeAlias = Callable[..., World]
 
