@@ -1,18 +1,14 @@
-"""Who signs for the funds: keys from the environment, from encrypted files, or a signer somewhere else.
+"""Who signs for the funds: keys in this process, or a signer somewhere else.
 
 Law: a key is never shown: not in a repr, not in an error, not in a log. What a remote signer hands back is believed
 only after it was taken apart: the same fields, the right sender, one spelling.
 """
 
-import json
-import stat
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 from coincurve import PrivateKey
-from eth_account import Account
 
 from keeper.core.units import Address
 from keeper.errors import DecodeError, SignerError
@@ -28,9 +24,7 @@ from keeper.executor.transaction import (
     sign,
     transaction_hash,
 )
-from keeper.redact import hide
 
-KEY_SIZE: Final = 32
 WITHIN: Final = 2.0  # seconds a remote signer may take
 
 
@@ -92,47 +86,6 @@ class RemoteSigner:
         if isinstance(reply, Silence):
             raise SignerError(f"the remote signer does not answer: {reply.detail}")
         return _believed(_raw(reply.body, reply.http), eoa, tx)
-
-
-def secret_key(text: str) -> bytes:
-    """A private key as people write it, with or without 0x."""
-    digits = text.strip().removeprefix("0x")
-    try:
-        secret = bytes.fromhex(digits)
-        PrivateKey(secret)
-    except ValueError:
-        secret = b""
-    if len(secret) != KEY_SIZE:
-        raise SignerError("not a private key: 32 bytes in hex are wanted") from None
-    hide(digits)
-    return secret
-
-
-def keystore_key(keystore: Path, password_file: Path) -> bytes:
-    """The key in an encrypted keystore. Slow on purpose (scrypt): once, at the start."""
-    problems = [problem for path in (keystore, password_file) if (problem := exposed(path))]
-    if problems:
-        raise SignerError("; ".join(problems))
-    try:
-        password = password_file.read_text().rstrip("\r\n")
-        secret = bytes(Account.decrypt(json.loads(keystore.read_text()), password))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:  # a wrong password is a ValueError
-        raise SignerError(f"{keystore}: cannot be decrypted ({type(error).__name__})") from None
-    hide(secret.hex())
-    return secret
-
-
-def exposed(path: Path) -> str | None:
-    """Why a secret file is not safe where it is, or None."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    if not stat.S_ISREG(mode):
-        return f"{path}: not a file"
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return f"{path}: others may read it (mode {stat.S_IMODE(mode):o}); chmod 600"
-    return None
 
 
 def _fields(eoa: Address, tx: Transaction) -> dict[str, object]:

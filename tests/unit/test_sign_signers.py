@@ -15,8 +15,9 @@ from eth_utils.address import to_checksum_address
 
 from keeper.core.units import Address, Hash, Wei
 from keeper.errors import SignerError
+from keeper.executor.keys import exposed, key_file, keystore_key, secret_key, secret_keys
 from keeper.executor.relays.transport import Transport
-from keeper.executor.signer import LocalSigner, RemoteSigner, exposed, keystore_key, secret_key
+from keeper.executor.signer import LocalSigner, RemoteSigner
 from keeper.executor.transaction import Transaction, assemble, decode
 from keeper.redact import redact_text
 
@@ -238,6 +239,30 @@ def test_what_is_no_key_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(SignerError) as caught:
         secret_key(text)
     assert len(text) < 4 or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", [f"{KEY.hex()},{OTHER.hex()}", f" 0x{KEY.hex()}\n{OTHER.hex()}\n", f"{KEY.hex()} , {OTHER.hex()}"]
+)
+def test_a_pool_of_keys(text: str) -> None:
+    assert secret_keys(text) == (KEY, OTHER)
+    with pytest.raises(SignerError):
+        secret_keys(text + ",12")
+
+
+def test_a_key_in_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "identity"
+    path.write_text("0x" + KEY.hex() + "\n")
+    path.chmod(0o600)
+    assert key_file(path) == KEY
+    path.chmod(0o644)
+    with pytest.raises(SignerError, match="others may read it"):
+        key_file(path)
+    path.chmod(0o600)
+    for broken in (b"\xff\xfe", b"", KEY):
+        path.write_bytes(broken)
+        with pytest.raises(SignerError):
+            key_file(path)
 
 
 def test_no_key_in_any_repr() -> None:
