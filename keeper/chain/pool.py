@@ -165,7 +165,10 @@ class Pool:
 
     async def call_many(self, asked: Sequence[Read], block: Block) -> list[str | None]:
         """Return data of calls at exactly this block, in order. None: that call reverted. Anything else raises."""
-        calls = [reads.eth_call(read) for read in asked]
+        return await self.state_many([reads.eth_call(read) for read in asked], block)
+
+    async def state_many(self, calls: Sequence[Call], block: Block) -> list[str | None]:
+        """Calls of any method that takes a block last, without it: at exactly this block. None: reverted."""
         return await self._retry.in_batches(lambda endpoint, part: reads.state(endpoint, part, block), calls)
 
     async def code(self, address: Address, block: Block) -> str:
@@ -197,11 +200,25 @@ class Pool:
             return await self._retry.read(lambda endpoint: endpoint.ask(ANY, method, params))
         return await self._roster.ranked()[0].ask(ANY, method, params)
 
+    async def request_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Reads of any kind, in order, in few requests."""
+        if any(not method.startswith(READS) or method.startswith(WRITES) for method, _ in calls):
+            raise ValueError("only reads are sent together")
+        return await self._retry.in_batches(_all, calls)
+
     async def _one_state(self, call: Call, block: Block) -> str:
         (answer,) = await self._retry.read(lambda endpoint: reads.state(endpoint, [call], block))
         if not isinstance(answer, str):
             raise RpcError(f"{call[0]} reverted")
         return answer
+
+
+async def _all(endpoint: Endpoint, calls: Sequence[Call]) -> list[Any]:
+    answers = await endpoint.ask_all(ANY, calls)
+    for answer in answers:
+        if isinstance(answer, RpcError):
+            raise answer
+    return answers
 
 
 async def _block(endpoint: Endpoint, at: int | str) -> Block:

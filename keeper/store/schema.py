@@ -4,6 +4,7 @@ Laws
 - A block's changes are one transaction with the block's number, hash, parent and timestamp.
 - The file belongs to one chain and says so; a file that is damaged or of another chain is refused, never repaired.
 - Row numbers are stable for the life of the file: undo rows refer to them.
+- Journal and ledger (opportunity, variant, ledger, signer) are no part of the books: rebuilding those touches neither.
 """
 
 import sqlite3
@@ -13,7 +14,7 @@ from typing import Final
 from keeper.errors import StateCorrupt, WrongChain
 
 APPLICATION_ID: Final = 0x6B656570  # "keep"
-VERSION: Final = 1
+VERSION: Final = 2
 
 BOOK_TABLES: Final = ("account", "annex", "fact", "block", "cursor")
 
@@ -30,6 +31,16 @@ CREATE TABLE fact (market INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NUL
 CREATE TABLE block (number INTEGER PRIMARY KEY, hash TEXT NOT NULL, parent TEXT NOT NULL, timestamp INTEGER NOT NULL,
                     undo TEXT NOT NULL);
 CREATE TABLE cursor (market INTEGER PRIMARY KEY, block INTEGER NOT NULL, surveyed INTEGER);
+CREATE TABLE opportunity (id TEXT PRIMARY KEY, eoa TEXT NOT NULL, nonce INTEGER NOT NULL, state TEXT NOT NULL,
+                          outcome TEXT, reason TEXT NOT NULL, block INTEGER, hash TEXT, tx TEXT) WITHOUT ROWID;
+CREATE INDEX opportunity_open ON opportunity (state) WHERE state <> 'final';
+CREATE INDEX opportunity_nonce ON opportunity (eoa, nonce);
+CREATE TABLE variant (opportunity TEXT NOT NULL, number INTEGER NOT NULL, tx TEXT NOT NULL, raw BLOB NOT NULL,
+                      until INTEGER NOT NULL, plan TEXT, PRIMARY KEY (opportunity, number)) WITHOUT ROWID;
+CREATE TABLE ledger (line INTEGER PRIMARY KEY, opportunity TEXT NOT NULL, tx TEXT NOT NULL, block INTEGER NOT NULL,
+                     hash TEXT NOT NULL, executor TEXT NOT NULL, eoa TEXT NOT NULL, gas_used INTEGER NOT NULL,
+                     bid TEXT NOT NULL, predicted TEXT NOT NULL, reversal INTEGER NOT NULL);
+CREATE TABLE signer (eoa TEXT PRIMARY KEY, nonce INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
