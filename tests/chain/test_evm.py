@@ -14,7 +14,7 @@ from keeper.core.units import Address, BlockNumber, Hash, Timestamp, Wei
 from keeper.devnet.anvil import Anvil, AnvilOptions
 from keeper.devnet.relay import Builder, StandInRelay
 from keeper.errors import RpcError, SimulationError
-from keeper.executor.simulate import Target, intrinsic_gas, simulate
+from keeper.executor.evm import Target, intrinsic_gas, simulate
 from keeper.executor.transaction import Transaction
 from tests.chain.bidders import CHAIN, EOAS, GWEI, PRIZE, bidding_node, receipt, signed, speaking, submission
 
