@@ -114,8 +114,8 @@ class Loan:
     source: Address
     token: Address
     available: int
-    fee: Bps
-    fee_up: bool  # rounded up instead of half up
+    fee: Bps = Bps(0)
+    fee_up: bool = False  # rounded up instead of half up
 
 
 class Adapter(Protocol):

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.core.plans import Funding, FundingKind, Settlement, SwapLeg
+from keeper.core.ports import Loan
 from keeper.core.units import BPS, Address, Amount, Bps, mul_div_down
 from keeper.core.venues import Pool, Quote
-from keeper.estimator.funding import Lender
+from keeper.estimator.funding import lend, loan_fee, loan_lattice
 from keeper.estimator.gas import LegShape
 from keeper.estimator.terms import Done, Interval, Terms, fills_pips, moved_by, swap_legs, venue_kinds
 from keeper.venues.route.curve import Curve
@@ -63,13 +64,13 @@ class SaleDeal:
     """Borrow, liquidate, sell all collateral for the debt asset, pay back; the surplus is profit."""
 
     terms: Terms
-    lender: Lender
+    lender: Loan
     curve: Curve | None  # None: collateral and debt are one asset
     exit: Path | None = None
 
     @property
     def lattice(self) -> int:
-        return self.lender.lattice
+        return loan_lattice(self.lender)
 
     @property
     def grain(self) -> int:
@@ -100,7 +101,7 @@ class SaleDeal:
         settlement = self.terms.action.settle(repay)
         if self.curve is None or not settlement.received:
             return []
-        price = settlement.paid * BPS + settlement.paid * self.lender.fee_bps
+        price = settlement.paid * BPS + settlement.paid * self.lender.fee
         best = self.curve.amount_at(price, settlement.received * BPS)
         return [mul_div_down(best, settlement.paid, settlement.received)]
 
@@ -109,7 +110,7 @@ class SaleDeal:
         fills = self._fills(settlement.received)
         if fills is None:
             return None
-        leg = self.terms.leg(repay, settlement, self.lender.lend(repay), swap_legs(fills, slippage))
+        leg = self.terms.leg(repay, settlement, lend(self.lender, repay), swap_legs(fills, slippage))
         left = self._left(repay, settlement, fills)
         return Done(leg, self.terms.action.debt_asset, left, moved_by(fills), fills_pips(fills))
 
@@ -118,7 +119,7 @@ class SaleDeal:
 
     def _left(self, repay: int, settlement: Settlement, fills: tuple[Fill, ...]) -> int:
         proceeds = sum(fill.amount_out for fill in fills) if self.curve else settlement.received
-        return proceeds - settlement.paid - self.lender.fee(repay)
+        return proceeds - settlement.paid - loan_fee(self.lender, repay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,12 @@ class SwapDeal:
     pay: Address
     pool: Pool  # of pay and the debt asset
     curve: Curve | None  # collateral to pay; None: they are one
-    lender: Lender | None = None
+    lender: Loan | None = None
     exit: Path | None = None
 
     @property
     def lattice(self) -> int:
-        return self.lender.lattice if self.lender else 1
+        return loan_lattice(self.lender) if self.lender else 1
 
     @property
     def grain(self) -> int:
@@ -187,7 +188,7 @@ class SwapDeal:
             funding = Funding(kind, self.pool.address, Amount(repay), owed, Amount(0), self.pool.fee)
             swaps = swap_legs(fills, slippage)
         else:
-            funding = self.lender.lend(repay)
+            funding = lend(self.lender, repay)
             swaps = [self._exact_out(settlement, fills, bought)]
         pips = fills_pips(fills) + (self.pool.fee * min(bought.amount_in, stock) // stock if stock else 0)
         leg = self.terms.leg(repay, settlement, funding, swaps)
@@ -195,7 +196,7 @@ class SwapDeal:
 
     def _swaps(self, repay: int, settlement: Settlement) -> tuple[tuple[Fill, ...] | None, Quote | None]:
         fills = self.curve.sell(settlement.received) if self.curve else ()
-        owed = settlement.paid + self.lender.fee(repay) if self.lender else repay
+        owed = settlement.paid + loan_fee(self.lender, repay) if self.lender else repay
         return fills, self.pool.quote_exact_out(self.terms.action.debt_asset, owed)
 
     def _stock(self, settlement: Settlement, fills: tuple[Fill, ...]) -> int:

@@ -11,13 +11,14 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from keeper.core.plans import Action, FundingKind, Plan, Reason, Skip, VenueKind
+from keeper.core.ports import Loan
 from keeper.core.units import Address, Wei
 from keeper.core.venues import Pool
 from keeper.estimator import size
 from keeper.estimator.deals import Deal, ForwardDeal, SaleDeal, SwapDeal
 from keeper.estimator.desk import Desk
 from keeper.estimator.estimate import Part, estimate
-from keeper.estimator.funding import Lender, ranked
+from keeper.estimator.funding import ranked
 from keeper.estimator.gas import Shape, funding_prior, hops_prior
 from keeper.estimator.guards import Refusal
 from keeper.estimator.terms import Terms
@@ -95,7 +96,7 @@ def deals(world: World, desk: Desk, terms: Terms) -> Iterator[Deal]:
 
 
 def _swap_deals(
-    desk: Desk, terms: Terms, pay: Address, most: int, received: int, lenders: list[Lender]
+    desk: Desk, terms: Terms, pay: Address, most: int, received: int, lenders: list[Loan]
 ) -> Iterator[Deal]:
     sold, debt, profit = terms.action.collateral_asset, terms.action.debt_asset, terms.profit_token
     out = _exit(desk, pay, profit, received)
@@ -120,7 +121,7 @@ def _exit(desk: Desk, token: Address, profit: Address, flow: int) -> Path | None
     return None if token == profit else desk.path(token, profit, max(flow // 20, 1))
 
 
-def _lenders(world: World, terms: Terms, most: int) -> list[Lender]:
+def _lenders(world: World, terms: Terms, most: int) -> list[Loan]:
     debt, prices = terms.action.debt_asset, terms.prices
 
     def gas(kind: FundingKind) -> int:

@@ -8,57 +8,47 @@ Laws
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import gcd
 from typing import Final
 
 from keeper.core.plans import Funding, FundingKind, SwapLeg, VenueKind
-from keeper.core.units import BPS, ZERO_ADDRESS, Address, Amount, Bps, mul_div_half_up, mul_div_up
+from keeper.core.ports import Loan
+from keeper.core.units import BPS, ZERO_ADDRESS, Address, Amount, mul_div_half_up, mul_div_up
 
 _LOCKING: Final = frozenset({FundingKind.BALANCER_FLASH_LOAN})
 
 
-@dataclass(frozen=True, slots=True)
-class Lender:
-    """A source of one token."""
-
-    kind: FundingKind
-    address: Address  # lending pool or vault; zero for our own balance
-    token: Address
-    available: int
-    fee_bps: Bps = Bps(0)
-    fee_up: bool = False  # rounded up instead of half up
-
-    def fee(self, amount: int) -> Amount:
-        """What it charges for an amount."""
-        rounded = mul_div_up if self.fee_up else mul_div_half_up
-        return Amount(rounded(amount, self.fee_bps, BPS))
-
-    @property
-    def lattice(self) -> int:
-        """Multiples of this have a whole fee."""
-        return BPS // gcd(BPS, self.fee_bps) if self.fee_bps else 1
-
-    def lend(self, amount: int) -> Funding:
-        """The loan as a plan names it."""
-        fee = self.fee(amount)
-        return Funding(self.kind, self.address, Amount(amount), Amount(amount + fee), fee)
+def loan_fee(loan: Loan, amount: int) -> Amount:
+    """What a lender charges for an amount."""
+    rounded = mul_div_up if loan.fee_up else mul_div_half_up
+    return Amount(rounded(amount, loan.fee, BPS))
 
 
-def own_balance(token: Address, available: int) -> Lender:
+def loan_lattice(loan: Loan) -> int:
+    """Multiples of this have a whole fee."""
+    return BPS // gcd(BPS, loan.fee) if loan.fee else 1
+
+
+def lend(loan: Loan, amount: int) -> Funding:
+    """The loan as a plan names it."""
+    fee = loan_fee(loan, amount)
+    return Funding(loan.kind, loan.source, Amount(amount), Amount(amount + fee), fee)
+
+
+def own_balance(token: Address, available: int) -> Loan:
     """What the executor holds itself."""
-    return Lender(FundingKind.OWN, ZERO_ADDRESS, token, available)
+    return Loan(FundingKind.OWN, ZERO_ADDRESS, token, available)
 
 
-def ranked(lenders: Iterable[Lender], token: Address, amount: int, gas: Callable[[FundingKind], int]) -> list[Lender]:
+def ranked(lenders: Iterable[Loan], token: Address, amount: int, gas: Callable[[FundingKind], int]) -> list[Loan]:
     """Who lends the token, cheapest first; ``gas``: what a kind of funding costs in gas, in the token."""
     able = (lender for lender in lenders if lender.token == token and lender.available > 0)
-    return sorted(able, key=lambda lender: (lender.available < amount, lender.fee(amount) + gas(lender.kind)))
+    return sorted(able, key=lambda lender: (lender.available < amount, loan_fee(lender, amount) + gas(lender.kind)))
 
 
 def cheapest(
-    lenders: Iterable[Lender], token: Address, amount: int, gas: Callable[[FundingKind], int] = lambda _: 0
-) -> Lender | None:
+    lenders: Iterable[Loan], token: Address, amount: int, gas: Callable[[FundingKind], int] = lambda _: 0
+) -> Loan | None:
     """The cheapest source that has the amount."""
     first = next(iter(ranked(lenders, token, amount, gas)), None)
     return first if first is not None and first.available >= amount else None

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keeper.core.plans import Action, Plan, Reason
+from keeper.core.ports import Loan
 from keeper.core.units import Address, BlockNumber, Bps, Timestamp, Wad, Wei
 from keeper.core.venues import Liquidity
 from keeper.estimator.bid import BidBook, BidPolicy
-from keeper.estimator.funding import Lender
 from keeper.estimator.gas import ETHEREUM, TX_GAS_CAP, FeeRule, GasBook
 from keeper.estimator.guards import Reading, Sequencer, TokenRules
 from keeper.estimator.risk import Breaker, LossCaps, Losses
@@ -79,7 +79,7 @@ class World:
     gas_limit: int  # of that block
     liquidity: Liquidity
     policy: Policy
-    lenders: Sequence[Lender] = ()
+    lenders: Sequence[Loan] = ()
     gas: GasBook = field(default_factory=GasBook)
     bids: BidBook = field(default_factory=BidBook)
     fee_rule: FeeRule = ETHEREUM

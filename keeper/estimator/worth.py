@@ -7,24 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from keeper.core.ports import Valued
 from keeper.core.units import WAD, Address, Amount, Wei, div_up, mul_div_down, mul_div_up
 
 RATE: Final = 10**36  # scale of a rate between two tokens' smallest units
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
-    """A token as the market's oracle sees it."""
-
-    price: int  # of one whole token, in the market's base currency
-    unit: int  # 10 ** decimals
-
-
-@dataclass(frozen=True, slots=True)
 class Prices:
     """One market's prices. The wrapped native token must be among them."""
 
-    assets: Mapping[Address, Asset]
+    assets: Mapping[Address, Valued]
     native: Address
 
     def __contains__(self, token: Address) -> bool:

@@ -8,16 +8,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keeper.core.plans import FundingKind, Plan
+from keeper.core.ports import Loan, Valued
 from keeper.core.units import BPS, Address, Bps, Wei
 from keeper.core.venues import PIPS, Liquidity
 from keeper.estimator import gas
 from keeper.estimator.bid import BidBook, BidPolicy, Ended, Key, in_bps
 from keeper.estimator.decide import decide
-from keeper.estimator.funding import Lender
 from keeper.estimator.gas import FeeRule, GasBook
 from keeper.estimator.rollup import fastlz_length
 from keeper.estimator.world import Candidate, Policy, World
-from keeper.estimator.worth import Asset, Prices
+from keeper.estimator.worth import Prices
 from keeper.venues.route.search import Routing
 from keeper.venues.uniswap_v2.pool import UniswapV2Pool
 from tests.unit.estimator_world import AAVE, ACCOUNT, ETH, GWEI, USD, Pair, address, pool, world
@@ -42,8 +42,8 @@ class Setting(NamedTuple):
 
     @property
     def book(self) -> Prices:
-        sold, owed = (Asset(price, 10**d) for price, d in zip(self.prices, self.decimals, strict=True))
-        return Prices({SOLD: sold, OWED: owed, NATIVE: Asset(2000 * USD, ETH)}, NATIVE)
+        sold, owed = (Valued(price, 10**d) for price, d in zip(self.prices, self.decimals, strict=True))
+        return Prices({SOLD: sold, OWED: owed, NATIVE: Valued(2000 * USD, ETH)}, NATIVE)
 
     @property
     def pool(self) -> UniswapV2Pool:
@@ -65,7 +65,7 @@ class Setting(NamedTuple):
         return world(
             policy=Policy(OWED, Routing(), bid, min_profit_bps=Bps(10)),
             liquidity=Liquidity.of([self.pool]),
-            lenders=(Lender(FundingKind.AAVE_FLASH_LOAN, AAVE, OWED, 10**60, Bps(self.loan_bps)),),
+            lenders=(Loan(FundingKind.AAVE_FLASH_LOAN, AAVE, OWED, 10**60, Bps(self.loan_bps)),),
             base_fee=Wei(self.base_fee),
             gas=GasBook(),
             bids=BidBook(start=Bps(self.share), low=Bps(0), high=Bps(9500)),

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keeper.core.plans import FundingKind
+from keeper.core.ports import Loan, Valued
 from keeper.core.units import RAY, Bps
 from keeper.core.venues import Liquidity
 from keeper.estimator import size
 from keeper.estimator.deals import SaleDeal
 from keeper.estimator.desk import Desk
-from keeper.estimator.funding import Lender
 from keeper.estimator.terms import Terms
-from keeper.estimator.worth import Asset, Prices
+from keeper.estimator.worth import Prices
 from keeper.protocols.aave_v3.pair import LiquidationPair
 from keeper.protocols.aave_v3.profiles import PROFILES
 from keeper.protocols.aave_v3.seizure import LiquidationTerms
@@ -46,7 +46,7 @@ def case(rng: Random, usd: float) -> Case:
     """An account with half again as much collateral as it may have, and pools from far too thin to deep."""
     (sold, _, sold_decimals), (owed, _, owed_decimals) = rng.sample(TOKENS, 2)
     prices = Prices(
-        {token: Asset(price * USD + rng.randint(0, 10**6), 10**decimals) for token, price, decimals in TOKENS},
+        {token: Valued(price * USD + rng.randint(0, 10**6), 10**decimals) for token, price, decimals in TOKENS},
         WETH_TOKEN,
     )
     one, other = prices.assets[sold], prices.assets[owed]
@@ -80,7 +80,7 @@ def case(rng: Random, usd: float) -> Case:
         )
         for n in range(rng.randint(1, 3))
     ]
-    lender = Lender(FundingKind.AAVE_FLASH_LOAN, AAVE, owed, 10**40, Bps(rng.choice((0, 5, 9))), rng.random() < 0.5)
+    lender = Loan(FundingKind.AAVE_FLASH_LOAN, AAVE, owed, 10**40, Bps(rng.choice((0, 5, 9))), rng.random() < 0.5)
     found = Terms.of(pair, prices, owed)
     curves = Desk.of(Liquidity.of(pools), Routing()).curves(sold, owed, pair.settle(found.most).received)
     return Case(prices, pair, SaleDeal(found, lender, curves[-1]))

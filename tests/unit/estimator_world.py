@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from keeper.core.plans import FundingKind, Settlement, Witness
+from keeper.core.ports import Loan, Valued
 from keeper.core.units import Address, Amount, BlockNumber, Bps, Timestamp, Wei
 from keeper.core.venues import Liquidity, Pool, PoolKey
 from keeper.estimator.bid import BidPolicy
-from keeper.estimator.funding import Lender
 from keeper.estimator.gas import GasBook, LegShape, Shape
 from keeper.estimator.world import Candidate, Policy, World
-from keeper.estimator.worth import Asset, Prices
+from keeper.estimator.worth import Prices
 from keeper.venues.route.search import Routing
 from keeper.venues.uniswap_v2.pool import UniswapV2Pool
 
@@ -31,10 +31,10 @@ WETH_TOKEN, USDC_TOKEN, WBTC_TOKEN, DAI_TOKEN = (address(n) for n in (0xE1, 0xE2
 MARKET, ACCOUNT, AAVE, BALANCER, MORPHO = (address(n) for n in (0xA1, 0xACC, 0xF1, 0xF2, 0xF3))
 PRICES = Prices(
     {
-        WETH_TOKEN: Asset(2000 * USD, ETH),
-        USDC_TOKEN: Asset(USD, USDC),
-        WBTC_TOKEN: Asset(60_000 * USD, 10**8),
-        DAI_TOKEN: Asset(USD, ETH),
+        WETH_TOKEN: Valued(2000 * USD, ETH),
+        USDC_TOKEN: Valued(USD, USDC),
+        WBTC_TOKEN: Valued(60_000 * USD, 10**8),
+        DAI_TOKEN: Valued(USD, ETH),
     },
     WETH_TOKEN,
 )
@@ -76,8 +76,8 @@ def pool(n: int, one: Address, reserve: int, other: Address, other_reserve: int,
 
 DEEP = pool(1, WETH_TOKEN, 5_000 * ETH, USDC_TOKEN, 10_000_000 * USDC)
 THIN = pool(2, WETH_TOKEN, 100 * ETH, USDC_TOKEN, 200_000 * USDC)
-LOAN = Lender(FundingKind.AAVE_FLASH_LOAN, AAVE, USDC_TOKEN, 10**15, Bps(5))
-FREE = Lender(FundingKind.BALANCER_FLASH_LOAN, BALANCER, USDC_TOKEN, 10**15)
+LOAN = Loan(FundingKind.AAVE_FLASH_LOAN, AAVE, USDC_TOKEN, 10**15, Bps(5))
+FREE = Loan(FundingKind.BALANCER_FLASH_LOAN, BALANCER, USDC_TOKEN, 10**15)
 CAP = 8_400 * USDC
 
 

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from keeper.core.plans import FundingKind, Plan, Reason, Skip, VenueKind, Witness
+from keeper.core.ports import Loan
 from keeper.core.units import ZERO_ADDRESS, Amount, Bps, Timestamp, Wad, Wei
 from keeper.core.venues import PoolKey
 from keeper.estimator.bid import BidBook, BidPolicy
 from keeper.estimator.decide import decide
-from keeper.estimator.funding import Lender, own_balance
+from keeper.estimator.funding import own_balance
 from keeper.estimator.gas import GasBook
 from keeper.estimator.guards import Reading, RoundTrip, Sequencer, TokenRules
 from keeper.estimator.risk import Breaker, LossCaps, Losses, Trip
@@ -148,7 +149,7 @@ def test_own_balance_is_used_when_it_is_cheapest() -> None:
 
 
 def test_a_small_lender_is_used_as_far_as_it_goes() -> None:
-    small = Lender(FundingKind.MORPHO_FLASH_LOAN, address(0xF3), USDC_TOKEN, 1_000 * USDC)
+    small = Loan(FundingKind.MORPHO_FLASH_LOAN, address(0xF3), USDC_TOKEN, 1_000 * USDC)
     plan = plan_of(decide(world(DEEP, bids=QUIET, lenders=(small,), base_fee=Wei(GWEI)), candidate()))
     assert plan.legs[0].repay == 1_000 * USDC
 

@@ -1,5 +1,7 @@
 """The worked numbers of the reference: fixture F, its cost identity, the thin pool, and the choice of funding."""
 
+from dataclasses import replace
+
 import pytest
 
 from keeper.core.plans import FundingKind, Plan, Reason, Skip
@@ -60,7 +62,7 @@ def test_thin_pool_one_percent_off_is_worse(percent: int) -> None:
 def test_drained_free_source_costs_exactly_the_fee_of_the_next() -> None:
     book = gas_of(600_000, FundingKind.AAVE_FLASH_LOAN, FundingKind.BALANCER_FLASH_LOAN)
     free = plan_of(decide(world(DEEP, bids=NOTHING, gas=book, lenders=(LOAN, FREE)), candidate()))
-    drained = FREE.__class__(FREE.kind, FREE.address, FREE.token, 0)
+    drained = replace(FREE, available=0)
     paid = plan_of(decide(world(DEEP, bids=NOTHING, gas=book, lenders=(LOAN, drained)), candidate()))
     assert free.legs[0].funding.kind is FundingKind.BALANCER_FLASH_LOAN
     assert paid.legs[0].funding.kind is FundingKind.AAVE_FLASH_LOAN
