@@ -1,0 +1,116 @@
+"""What a run of the keeper did, for people and for scripts: liquidations, refusals, totals.
+
+Law: realised figures come from the ledger and from logs of landed transactions, never from plans. A transaction with
+several liquidations shares its net among them by what each repaid, and the shares add up to the whole.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from keeper.contracts.decode import skipped_legs
+from keeper.core.events import Log
+from keeper.core.journal import Entry, Line
+from keeper.core.plans import Leg, Skip
+from keeper.core.units import Address, BlockNumber
+from keeper.output import decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidated:
+    """One liquidation that is on chain."""
+
+    protocol: str
+    market: Address
+    account: Address
+    collateral_asset: Address
+    debt_asset: Address
+    repaid: int
+    seized: int
+    predicted_net_wei: int
+    realised_net_wei: int
+    gas_used: int
+    block: BlockNumber
+    tx: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A whole run."""
+
+    liquidations: tuple[Liquidated, ...]
+    skips: tuple[Skip, ...]
+    reverted: int
+    public_broadcasts: int
+    shock_block: int | None
+
+    @property
+    def realised(self) -> int:
+        """What the run earned after everything, in wei."""
+        return sum(one.realised_net_wei for one in self.liquidations)
+
+    @property
+    def predicted(self) -> int:
+        """What its plans had promised."""
+        return sum(one.predicted_net_wei for one in self.liquidations)
+
+    def record(self) -> Mapping[str, object]:
+        """The report file: design §5 is its contract."""
+        return {
+            "liquidations": [asdict(one) for one in self.liquidations],
+            "skips": [{"account": skip.account, "reason": skip.reason.value, "term": skip.term} for skip in self.skips],
+            "totals": {
+                "liquidated": len(self.liquidations),
+                "reverted": self.reverted,
+                "public_broadcasts": self.public_broadcasts,
+                "predicted_net_wei": self.predicted,
+                "realised_net_wei": self.realised,
+            },
+            "shock_block": self.shock_block,
+        }
+
+    def write(self, path: Path) -> None:
+        """Save it; integers are decimal strings."""
+        path.write_text(json.dumps(decimal(self.record()), indent=2) + "\n", encoding="utf-8")
+
+
+def liquidated(entry: Entry, line: Line, logs: Iterable[Log], executor: Address) -> list[Liquidated]:
+    """The liquidations of one landed transaction."""
+    variant = entry.variant(line.tx)
+    if variant is None or variant.plan is None:
+        return []
+    undone = {place for place, _ in skipped_legs(logs, executor)}
+    legs = [leg for place, leg in enumerate(variant.plan.legs) if place not in undone]
+    weights = [leg.settlement.paid for leg in legs]
+    shares = zip(
+        legs, shared(line.predicted, weights), shared(line.net, weights), shared(line.gas_used, weights), strict=True
+    )
+    return [_one(leg, line, predicted, realised, gas) for leg, predicted, realised, gas in shares]
+
+
+def _one(leg: Leg, line: Line, predicted: int, realised: int, gas: int) -> Liquidated:
+    return Liquidated(
+        protocol=leg.protocol,
+        market=leg.market,
+        account=leg.account,
+        collateral_asset=leg.collateral_asset,
+        debt_asset=leg.debt_asset,
+        repaid=leg.settlement.paid,
+        seized=leg.settlement.received,
+        predicted_net_wei=predicted,
+        realised_net_wei=realised,
+        gas_used=gas,
+        block=line.block,
+        tx=line.tx,
+    )
+
+
+def shared(total: int, weights: Sequence[int]) -> list[int]:
+    """A total in whole parts, by weight; the parts add up to it, whatever the rounding."""
+    whole, left, parts = sum(weights), total, []
+    for weight in weights:
+        part = left * weight // whole if whole else left
+        parts.append(part)
+        left, whole = left - part, whole - weight
+    return parts
