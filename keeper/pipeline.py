@@ -20,14 +20,13 @@ from typing import Protocol
 
 from keeper.core.events import Block
 from keeper.core.plans import Plan, Skip
-from keeper.core.ports import Quarantine, Valued
+from keeper.core.ports import Loan, Quarantine
 from keeper.core.units import WAD, Address, BlockNumber, Timestamp
 from keeper.core.venues import Liquidity
-from keeper.estimator.funding import Lender
 from keeper.estimator.gas import next_base_fee
 from keeper.estimator.pack import Packed, packing
 from keeper.estimator.world import Candidate, Policy, Risk, World
-from keeper.estimator.worth import Asset, Prices
+from keeper.estimator.worth import Prices
 from keeper.indexer.market import Market
 from keeper.log import get_logger
 
@@ -66,7 +65,7 @@ class Pipeline:
         *,
         markets: Callable[[], Sequence[Market]],
         liquidity: Callable[[], Liquidity],
-        lenders: Callable[[], Sequence[Lender]],
+        lenders: Callable[[], Sequence[Loan]],
         policy: Policy,
         risk: Callable[[], Risk],
         sender: Sender | None,
@@ -156,14 +155,12 @@ class Pipeline:
             risk=replace(self._risk(), reverts_cost=False),
         )
 
-    def _market_lenders(self) -> Iterator[Lender]:
+    def _market_lenders(self) -> Iterator[Loan]:
         for market in self._markets():
-            for loan in market.adapter.lenders(market.book):
-                yield Lender(loan.kind, loan.source, loan.token, loan.available, loan.fee, loan.fee_up)
+            yield from market.adapter.lenders(market.book)
 
     def _prices(self, market: Market) -> Prices:
-        valued: Mapping[Address, Valued] = market.adapter.assets(market.book)
-        return Prices({asset: Asset(one.price, one.unit) for asset, one in valued.items()}, self._policy.profit_token)
+        return Prices(market.adapter.assets(market.book), self._policy.profit_token)
 
     # said ----------------------------------------------------------------------------------------------------------
 
