@@ -55,9 +55,14 @@ def _audit(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
+def _check(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one object a line")
+
+
 COMMANDS: Final = (
-    Command("accounts", "every borrower and its health", "keeper.commands", "accounts", _accounts),
-    Command("audit", "the book against the chain's own view", "keeper.commands", "audit", _audit),
+    Command("accounts", "every borrower and its health", "keeper.commands.accounts", "accounts", _accounts),
+    Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
+    Command("check", "everything that can be wrong before a start", "keeper.commands.check", "check", _check),
 )
 
 

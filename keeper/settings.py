@@ -33,7 +33,7 @@ from keeper.setting_types import (
     SocketUrl,
     SomeHours,
 )
-from keeper.sources import Given, Part, Tree, dotted
+from keeper.sources import FROM_FOLDER, Given, Part, Tree, dotted
 
 DOCKER_SECRETS: Final = Path("/run/secrets")
 
@@ -203,6 +203,11 @@ class Settings(BaseSettings):
         """A key with the file and line, variable or flag it comes from, for whoever complains about its value."""
         origin = self._tree.origin(path)
         return f"{origin}: {dotted(path)}" if origin else dotted(path)
+
+    def secret_files(self) -> tuple[Path, ...]:
+        """Files of the secrets folder that a value was taken from."""
+        found = {origin for origin in self._tree.origins.values() if origin.startswith(FROM_FOLDER)}
+        return tuple(Path(origin.removeprefix(FROM_FOLDER)) for origin in sorted(found))
 
     @classmethod
     def settings_customise_sources(

@@ -17,6 +17,7 @@ from keeper.errors import ConfigError
 PREFIX: Final = "KEEPER_"
 NOT_KEYS: Final = ("KEEPER_CONFIG", "KEEPER_SECRETS", "KEEPER_CACHE", "KEEPER_TEST_")  # where to look, not what is set
 FLAG: Final = re.compile(r"--(?P<key>[a-z_]+(?:\.[a-z0-9_]+)+)(?:=(?P<value>.*))?", re.DOTALL)
+FROM_FOLDER: Final = "secret file "  # how an origin begins that is one
 
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
 _ASSIGNMENT: Final = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
@@ -108,7 +109,7 @@ def from_secrets(folder: Path) -> list[Given]:
     """Files ``keeper_section__key``, each with one value. Other files of the folder are none of our business."""
     try:
         files = sorted(file for file in folder.iterdir() if file.name.lower().startswith(PREFIX.lower()))
-        return [Given(_path(file.name[len(PREFIX) :], "__"), read(file), f"secret file {file}") for file in files]
+        return [Given(_path(file.name[len(PREFIX) :], "__"), read(file), f"{FROM_FOLDER}{file}") for file in files]
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from error
 

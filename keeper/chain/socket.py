@@ -78,6 +78,11 @@ class Subscription(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._said: str | None = None  # the trouble that was logged last
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it is not live; ``None`` when it is, or was not tried yet."""
+        return self._said
+
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(lambda _: self._wake.set())
