@@ -44,6 +44,7 @@ def callbacks(rig: Rig) -> list[str]:
     usdc, contract = rig.world.asset("USDC"), rig.contract
     return [
         contract.fn("uniswapV3SwapCallback", FLOAT, -1, b""),
+        contract.fn("uniswapV3SwapCallback", -1, 1, b""),
         contract.fn("executeOperation", usdc, 10**6, 10**6, rig.address, b""),
         contract.fn("receiveFlashLoan", [usdc], [10**6], [10**6], b""),
         contract.fn("onMorphoFlashLoan", 10**6, b""),
@@ -58,11 +59,11 @@ def reasons(rig: Rig, data: str, sender: Address) -> str:
     return decode_revert(refused.value.data).name
 
 
-def prepare(rig: Rig, intruder: Contract, plan: str) -> int:
+def prepare(rig: Rig, intruder: Contract, plan: str, asset: Address) -> int:
     """Everything that could be called in the middle of a step."""
-    pool, usdc = rig.world.layout.aave.pool, rig.world.asset("USDC")
-    loan = rig.world.pool.fn("flashLoanSimple", rig.address, usdc, 10**6, b"", 0)
-    inside = [*callbacks(rig), plan, rig.contract.fn("sweep", usdc, 0), rig.contract.fn("take_ownership")]
+    pool = rig.world.layout.aave.pool
+    loan = rig.world.pool.fn("flashLoanSimple", rig.address, asset, 10**6, b"", 0)
+    inside = [*callbacks(rig), plan, rig.contract.fn("sweep", asset, 0), rig.contract.fn("take_ownership")]
     for target, data in [*((rig.address, data) for data in inside), (pool, loan)]:
         intruder.send("prepare", target, bytes.fromhex(data[2:]), sender=STRANGER)
     return len(inside) + 1

@@ -49,7 +49,7 @@ def test_only_listed_callers_execute(rig: Rig, fallen: Address) -> None:
 def test_nobody_but_an_awaited_source_calls_back(rig: Rig, fallen: Address) -> None:
     for sender in (STRANGER, OWNER, CALLER, fallen, rig.world.layout.aave.pool):
         found = [reasons(rig, data, sender) for data in callbacks(rig)]
-        assert found == ["Foreign"] * 5 + ["Forbidden"]
+        assert found == ["Foreign"] * 6 + ["Forbidden"]
 
 
 def test_a_strangers_loan_to_the_executor_is_not_welcome(rig: Rig) -> None:
@@ -209,26 +209,40 @@ def test_selling_to_a_pool_that_lies(rig: Rig, liar: Contract, venue: VenueKind,
 # --- a caller's key is stolen ---------------------------------------------------------------------------------------
 
 
+def theft(liar: Contract, sold: Address, bought: Address, amount: int = 0) -> SwapLeg:
+    """A swap into a pool that keeps everything."""
+    return swap(Hop(VenueKind.UNISWAP_V3, liar.address, sold, bought, 500), amount=amount)
+
+
 def test_a_stolen_caller_key_cannot_take_the_float(rig: Rig, fallen: Address, liar: Contract) -> None:
-    """Whatever it encodes, with a pool that keeps everything: the float stays."""
-    by(liar, rig, asks=0, reserve=10**20)
+    by(liar, rig)
     weth, usdc = rig.executor.weth, rig.world.asset("USDC")
-
-    def theft(sold: Address, bought: Address, amount: int = 0) -> SwapLeg:
-        hop = Hop(VenueKind.UNISWAP_V3, liar.address, sold, bought, 500)
-        return swap(hop, amount=amount)
-
-    leg, own = rig.leg(fallen), rig.loan(fallen, FundingKind.OWN)
-    attempts = [
-        rig.plan(replace(rig.loan(fallen), swaps=(theft(weth, usdc, FLOAT), *rig.loan(fallen).swaps)), least=0),
-        rig.plan(replace(own, swaps=(theft(weth, usdc),)), least=0),
-        rig.plan(replace(own, swaps=()), least=0),
-        rig.plan(replace(own, swaps=(theft(weth, usdc, 1), *own.swaps)), replace(own, account=STRANGER), least=0),
-    ]
-    for plan in attempts[:3]:
-        assert rig.refusal(plan).name not in ("Healthy", "Gone")
-    spends_float = rig.plan(leg, conversions=[theft(usdc, weth)], least=0, bid=10_000)
-    rig.send(spends_float)  # there is nothing to convert, and the whole bid is this plan's own profit
+    own, loan = rig.loan(fallen, FundingKind.OWN), rig.loan(fallen)
+    for leg in (
+        replace(loan, swaps=(theft(liar, weth, usdc, FLOAT), *loan.swaps)),  # sells more than was seized
+        replace(own, swaps=(theft(liar, weth, usdc),)),  # pays the debt, and gives the collateral away
+        replace(own, swaps=()),
+    ):
+        assert rig.refusal(rig.plan(leg, least=0)).name not in ("Healthy", "Gone")
+    converts_float = rig.plan(rig.leg(fallen), conversions=[theft(liar, usdc, weth)], least=0, bid=10_000)
+    rig.send(converts_float)  # there is nothing to convert, and even the whole bid is only this plan's profit
     assert unharmed(rig)
     rig.contract.send("sweep", weth, 0, sender=CALLER)
     assert rig.weth(TREASURY) == FLOAT
+
+
+def test_a_stolen_caller_key_cannot_sell_a_float_along_with_the_collateral(rig: Rig, liar: Contract) -> None:
+    account = rig.borrower("WBTC", "USDC", supplied=1, owed=40_000)
+    rig.world.set_price("WBTC", 51_000 * USD)
+    rig.world.align_pool("WBTC/USDC/3000")
+    by(liar, rig)
+    wbtc, usdc = rig.world.asset("WBTC"), rig.world.asset("USDC")
+    rig.give("WBTC", 10**8)
+    for stolen, swaps in (
+        (theft(liar, wbtc, usdc, 10**8), [rig.sale("WBTC/USDC/3000", exact_out=True)]),
+        (theft(liar, wbtc, usdc, 10**8), [rig.sale("WBTC/WETH/500", "WETH/USDC/500", exact_out=True)]),
+    ):
+        leg = rig.leg(account, FundingKind.AAVE_FLASH_LOAN, collateral="WBTC", swaps=swaps)
+        assert rig.simulate(rig.plan(leg, least=0)).skipped == ()
+        assert rig.refusal(rig.plan(replace(leg, swaps=(stolen, *swaps)), least=0)).name == "0x"
+    assert rig.left_over() == {"USDC": USDC_FLOAT, "WBTC": 10**8}

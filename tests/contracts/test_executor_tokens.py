@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from keeper.contracts.encode import Role
-from keeper.core.plans import FundingKind, Leg
+from keeper.core.plans import FundingKind, Leg, Plan
 from keeper.core.units import WAD, Address
 from keeper.devnet.contract import Contract
 from keeper.devnet.layout import USD, RiskSpec, Token, TokenSpec
@@ -51,6 +51,13 @@ def bad_debt(rig: Rig) -> Leg:
     return rig.leg(account, debt="BAD", fee=3000, source=rig.world.layout.uniswap.pools["BAD/WETH/3000"])
 
 
+def bad_loan(rig: Rig) -> Leg:
+    """BAD owed against WETH, borrowed from the market and bought back."""
+    way_out = rig.sale("WETH/BAD/3000", exact_out=True)
+    leg = bad_debt(rig)
+    return rig.leg(leg.account, FundingKind.AAVE_FLASH_LOAN, debt="BAD", swaps=[way_out])
+
+
 def test_a_token_that_keeps_a_fee_is_counted_as_it_comes(rig: Rig) -> None:
     token = rig.world.add_hostile_token(TokenSpec("BAD", 18, 3 * USD))
     listed(rig, token)
@@ -82,13 +89,24 @@ def test_a_token_that_answers_false_is_not_taken_for_paid(rig: Rig) -> None:
     assert unharmed(rig)
 
 
-@pytest.mark.parametrize("build", [bad_collateral, bad_debt])
+def another_plan(rig: Rig) -> Plan:
+    """One that would succeed by itself: another account, other pools."""
+    account = rig.borrower("WBTC", "USDC", supplied=1, owed=40_000)
+    rig.world.set_price("WBTC", 51_000 * USD)
+    for pool in ("WBTC/USDC/3000", "WBTC/WETH/500"):
+        rig.world.align_pool(pool)
+    plan = rig.plan(rig.leg(account, collateral="WBTC", fee=3000), conversions=[rig.sale("WBTC/WETH/500")])
+    assert rig.simulate(plan).profit > 0
+    return plan
+
+
+@pytest.mark.parametrize("build", [bad_collateral, bad_debt, bad_loan])
 def test_a_token_that_calls_back_gets_nowhere(rig: Rig, build: Callable[[Rig], Leg]) -> None:
     intruder = hostile(rig, "intruder")
     token = rig.world.add_hostile_token(TokenSpec("BAD", 18, 3 * USD))
     listed(rig, token)
     leg = build(rig)
-    attempts = prepare(rig, intruder, rig.calldata(rig.plan(leg)))
+    attempts = prepare(rig, intruder, rig.calldata(another_plan(rig)), token.address)
     rig.allow(intruder.address, role=Role.CALLER)  # even one who may execute
     token.send("set_hook", intruder.address, sender=STRANGER)
     plan = rig.plan(leg, least=0)
@@ -120,6 +138,7 @@ def test_a_fee_recipient_that_refuses_or_burns_gas_costs_us_nothing(rig: Rig, fa
     recipient.send("set_burns", burns, sender=STRANGER)
     rig.world.rpc.rpc("anvil_setCoinbase", recipient.address)
     receipt = rig.send(rig.plan(rig.leg(fallen), bid=9_000))
+    assert int(receipt["gasUsed"], 16) < 600_000  # of sixteen million
     bid = rig.realised(receipt).bid
     assert rig.left_over() == {"USDC": USDC_FLOAT, "ether": bid}
     rig.contract.send("sweep", "0x" + "0" * 40, 0, sender=CALLER)
