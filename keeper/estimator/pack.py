@@ -50,7 +50,7 @@ def pack(world: World, candidates: Sequence[Candidate]) -> Packed:
 
 
 def packing(world: World, candidates: Sequence[Candidate]) -> Generator[int, None, Packed]:
-    """The same in steps: yields how many accounts have been priced."""
+    """The same in steps: yields how many accounts are settled."""
     refusal = vet_moment(world)
     if refusal:
         return Packed((), tuple(refusal.skip(candidate.account) for candidate in candidates))
@@ -111,30 +111,32 @@ class _Packer:
     def run(self, order: Sequence[Candidate]) -> Generator[int, None, Packed]:
         self.gas_left = self.world.gas_limit * self.world.policy.block_gas // BPS
         for number, candidate in enumerate(order):
-            refusal = self._add(candidate)
+            found = self._consider(candidate)
+            if isinstance(found, Considered) and self.open and not self._fits(found.part):
+                self._close()  # whose conversions may move pools
+                yield number
+                found = self._consider(candidate)
+            refusal = found if isinstance(found, Refusal) else self._take(candidate.account, found)
             if refusal:
                 self.skips.append(refusal.skip(candidate.account))
             yield number + 1
         self._close()
         return Packed(tuple(self.plans), tuple(self.skips))
 
-    def _add(self, candidate: Candidate) -> Refusal | None:
-        """Put an account into the open transaction, or into a new one."""
+    def _consider(self, candidate: Candidate) -> Considered | Refusal:
         if self.full:
             return Refusal(Reason.BLOCK_FULL, f"gas left in the block: {self.gas_left}")
-        found = consider(self.world, self.desk, candidate, finalists=1)
-        if isinstance(found, Considered) and self.open and not self._fits(found.part):
-            self._close()  # whose conversions may move pools
-            found = consider(self.world, self.desk, candidate, finalists=1)
-        if isinstance(found, Refusal):
-            return found
+        return consider(self.world, self.desk, candidate, finalists=1)
+
+    def _take(self, account: Address, found: Considered) -> Refusal | None:
+        """Put an account into the open transaction, or into a new one."""
         if isinstance(found.alone, Refusal) and (not self.open or found.margin <= 0):
             return found.alone
         if self._limit(found.part) > self.gas_left:
             self.full = True
             return Refusal(Reason.BLOCK_FULL, f"gas left in the block: {self.gas_left}")
         self.before = self.before if self.open else self.desk
-        self.open.append((candidate.account, found.part))
+        self.open.append((account, found.part))
         self.desk = self.desk.after(found.part.done.moved)
         return None
 

@@ -104,7 +104,8 @@ class _Search:
     def __init__(self, objective: Objective, low: int, high: int) -> None:
         self._objective = objective
         self._ends = low, high
-        self._seen: dict[int, int | None] = {}
+        self._seen: dict[int, int | None] = {}  # by repayment
+        self._edges: dict[int, int] = {}  # repayment by amount received
         self._least, self._most = objective.received(low), objective.received(high)
         stair = (high - low) // (self._most - self._least + 1)
         self._coarse = stair > 1
@@ -124,9 +125,8 @@ class _Search:
         return self._pick()
 
     def glance(self, guesses: Sequence[int]) -> Sized | None:
-        low, high = (self._least, self._most) if self._coarse else self._ends
-        if self._coarse:
-            guesses = [self._objective.received(guess) for guess in guesses]
+        self._coarse = False  # edges of stairs do not matter yet
+        low, high = self._ends
         self._try((low, *guesses))
         self._bracket(low, self._sellable(low, high), guesses, _GLANCES)
         sellable = (Sized(repay, value) for repay, value in self._seen.items() if value is not None)
@@ -142,7 +142,9 @@ class _Search:
     def _repay(self, position: int) -> int:
         if not self._coarse:
             return position
-        return first_receiving(self._objective, position, *self._ends, self._slack)
+        if position not in self._edges:
+            self._edges[position] = first_receiving(self._objective, position, *self._ends, self._slack)
+        return self._edges[position]
 
     def _sellable(self, low: int, high: int) -> int:
         """The highest position that has a value, when ``high`` has none: pools end somewhere."""
