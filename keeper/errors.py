@@ -13,6 +13,7 @@ A foreign exception is mapped once, where it enters, and never leaks further:
 | ``store``                 | a state file that is damaged or from another world       | ``StateCorrupt``       |
 | ``executor``              | a simulation that could not be run (not: that reverted)  | ``SimulationError``    |
 | ``executor``              | a key that cannot be read or does not sign               | ``SignerError``        |
+| ``ops``                   | a task of the daemon that failed for good                | ``TaskFailed``         |
 | ``devnet``                | anvil, npm or a package that is missing or different     | ``DevnetError``        |
 
 ``cli.main`` is the only catcher of ``KeeperError``: one line on stderr, and ``exit_code`` as the answer.
@@ -116,6 +117,17 @@ class SignerError(KeeperError):
     """The key is missing, unreadable, or signs for another address."""
 
     exit_code = Exit.USAGE
+
+
+class TaskFailed(KeeperError):
+    """A task of the daemon failed more often than its budget allows, or in a way that no restart cures."""
+
+    def __init__(self, task: str, restarts: int, error: BaseException | None) -> None:
+        what = f"{type(error).__name__}: {error}" if error else "it ended by itself"
+        super().__init__(f"task {task} failed after {restarts} restarts: {what}")
+        self.task = task
+        if isinstance(error, KeeperError):
+            self.exit_code = error.exit_code
 
 
 class DevnetError(KeeperError):
