@@ -191,7 +191,7 @@ def test_events_lead_to_the_pools_own_state(world: World, seed: int, fee: int) -
     key = create_pool(world, "LINK", "DAI", fee, rng.randint(-1_000, 1_000))
     assert catch_up(world, book, key) is not None
     spacing, centre = SPACING[fee], book.liquidity.pools[key.address].place.tick  # type: ignore[attr-defined]
-    first = manager(world).call("balanceOf", LENDER)
+    first, contract = manager(world).call("balanceOf", LENDER), world.uniswap_contract("UniswapV3Pool", key.address)
     before, rest = {}, 20 if fee == 100 else 5  # reading all of a bitmap of one tick each takes its time
     for step in range(40):
         count = manager(world).call("balanceOf", LENDER)
@@ -209,6 +209,7 @@ def test_events_lead_to_the_pools_own_state(world: World, seed: int, fee: int) -
         pool = catch_up(world, book, key)
         assert isinstance(pool, UniswapV3Pool)
         before[world.block_number()] = pool
+        assert tuple(pool.place) == (*contract.call("slot0")[:2], contract.call("liquidity"))
         if step % rest == rest - 1:
             assert ours(pool) == state(world, pool)
             assert pool == load_v3(world, key)

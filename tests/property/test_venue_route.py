@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keeper.core.units import Address
 from keeper.core.venues import Q96, Depth, Liquidity, Pool, PoolKey, sorted_pair
 from keeper.venues.route import Curve, Path, Routing, best_purchase, best_sale, sale_curve
-from tests.property.venue_pools import HUB, A, B, magnitudes, market, pools, v3
+from tests.property.venue_pools import HUB, A, B, magnitudes, market, pools, v2, v3
 
 SAMPLES = 1_000
 
@@ -180,3 +180,23 @@ def test_legs_run_one_after_the_other_bring_what_was_promised(seed: int, case: i
             total += flow
         assert total == route.amount_out
         assert now == liquidity.after(route.after)
+
+
+def test_a_curve_goes_past_a_range_that_gives_nothing() -> None:
+    """Dust where the price stands, real liquidity behind it."""
+    pool = v3(1, 3_000, 30, [(0, 1, 10), (5, 0, 2**80)])
+    curve = Curve([Path((A, B), (pool,))])
+    for amount in (1, 4, 10**6, 10**21):
+        quote = pool.quote_exact_in(A, amount)
+        assert curve.proceeds(amount) == (quote.amount_out if quote else None)
+    assert curve.proceeds(10**21)
+
+
+def test_a_curve_finds_the_last_unit_of_a_path_that_ends_between_two() -> None:
+    """One unit of A fills half of what the second pool can take, two are too much."""
+    path = Path((A, HUB, B), (v2(1, 1_021, 65_533, 0, (A, HUB)), v3(2, 100, 1, [(0, 1, 2**30 + 1)], (B, HUB))))
+    curve = Curve([path])
+    most = max(amount for amount in range(1, 2_000) if path.quote_exact_in(amount))
+    assert path.quote_exact_in(most + 1) is None
+    assert curve.proceeds(most) == path.quote_exact_in(most).amount_out  # type: ignore[union-attr]
+    assert curve.proceeds(most + 1) is None

@@ -55,14 +55,15 @@ class _Cursor:
         """Where the path's price begins, or where its present range ends."""
         return (self.end if self.used else self.d) * Q96 // self.r
 
-    def look(self, ahead: Path) -> None:
-        """Take up the range that begins here; one without depth ends the path."""
+    def look(self, ahead: Path, level: int = 0) -> None:
+        """Take up the range that begins here, at once if its price is that of the level. Without depth a path ends."""
         depth = ahead.depth()
         self.d, self.e = depth.reserve_in, depth.reserve_out
         self.end, self.capacity = depth.end, depth.capacity
-        self.r, self.used = (isqrt(self.d * self.e) if self.capacity else 0), False
+        self.r = isqrt(self.d * self.e) if self.capacity else 0
+        self.used = self.r > 0 and self.d * Q96 <= level * self.r
 
-    def turn(self) -> None:
+    def turn(self, level: int) -> None:
         """Begin to use the range, or go on to the one after it."""
         if not self.used:
             self.used = True
@@ -74,7 +75,7 @@ class _Cursor:
             self._finish(taken)
         else:
             self.taken, self.given = taken, fill.amount_out
-            self.look(fill.after)
+            self.look(fill.after, level)
 
     def _finish(self, too_much: int) -> None:
         """The path ends inside its range, before ``too_much``: find its last unit, looking near the end first."""
@@ -143,8 +144,6 @@ class Curve:
         if at < 0:
             return None
         lanes = self._stages[at]
-        if not any(lane.r for lane in lanes):
-            lanes = self._stages[at + 1]  # between two ranges of the only path: an amount that rounding left there
         if sums is self._taken:
             level = _level_in(lanes, amount)
             parts = [lane.amount_in(level) for lane in lanes]
@@ -162,7 +161,7 @@ class Curve:
             return False
         level, i = min(ahead)
         level = max(level, self._levels[-1])
-        self._cursors[i].turn()
+        self._cursors[i].turn(level)
         lanes = tuple(cursor.lane() for cursor in self._cursors)
         self._levels.append(level)
         self._stages.append(lanes)
