@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
+from keeper.core.margin import Margin
 from keeper.core.plans import Action, FundingKind, Reason
 from keeper.core.units import Address, BaseValue, Bps, Hash, Timestamp, Wad
 
@@ -118,7 +119,7 @@ class Loan:
     fee_up: bool = False  # rounded up instead of half up
 
 
-class Adapter(Protocol):
+class Adapter(Margin, Protocol):
     """One protocol's knowledge of one market: what to listen to, how to apply it, what it means."""
 
     @property

@@ -8,12 +8,14 @@ from typing import Final
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
+from keeper.core.margin import Column, Exposures, Weights
 from keeper.core.plans import Action, FundingKind, Reason
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
 from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
-from keeper.protocols.aave_v3 import calls, facts, survey
+from keeper.protocols.aave_v3 import calls, exposure, facts, survey
 from keeper.protocols.aave_v3.apply import BEFORE, Applier
 from keeper.protocols.aave_v3.calls import call
+from keeper.protocols.aave_v3.confirm import Confirm
 from keeper.protocols.aave_v3.decode import decode
 from keeper.protocols.aave_v3.entry import examine
 from keeper.protocols.aave_v3.events import TokenUpgraded
@@ -35,6 +37,7 @@ class AaveV3:
         self._provider = provider
         self._applier = Applier()
         self._view: View | None = None
+        self._confirm: Confirm | None = None
         self._sources: tuple[tuple[int, ...], frozenset[Address]] = ((), frozenset())
 
     @property
@@ -99,6 +102,18 @@ class AaveV3:
 
     def health(self, book: Book, row: int, at: Timestamp) -> Health | Quarantine:
         return self.view(book, at).health(book, row)
+
+    def exposures(self, book: Book, row: int) -> Exposures | None:
+        return exposure.exposures(book, row)
+
+    def weights(self, book: Book, at: Timestamp, columns: Sequence[Column]) -> Weights:
+        return exposure.weights(self.view(book, at), columns)
+
+    def liquidatable(self, book: Book, rows: Sequence[int], at: Timestamp) -> Sequence[int]:
+        view = self.view(book, at)
+        if self._confirm is None or self._confirm.view is not view:
+            self._confirm = Confirm(view)
+        return self._confirm.below(book, rows)
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         return actions(self.view(book, at), book, row)

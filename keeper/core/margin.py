@@ -1,0 +1,50 @@
+"""Margins as lines: what a protocol tells the screen, so that it need not know protocols.
+
+Law. For every account that owes something an adapter names columns c and integers x[c], and for every time weights
+w[c] = factor[c] * price[asset of c], all w >= 0, such that for what ``liquidatable`` says exactly:
+
+    liquidatable  =>  sum of x[c] * w[c]  <  slack * number of columns named.
+
+x[c] > 0 is owned, x[c] < 0 is owed; they depend on nothing but the account itself, so that only its own events change
+them. Prices, interest and parameters are in the weights. What is not linear is not written as a line: it is confirmed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from keeper.core.book import Book
+from keeper.core.units import Address, Timestamp
+
+Column = int  # the adapter's own number, below 2**63; one for each difference in weight there can be
+Exposures = Sequence[tuple[Column, int]]  # no column twice, no amount zero
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What one unit of each column asked about adds to a margin, relative error at most 2**-50.
+
+    A factor of NaN has no bound: whoever holds the column is flagged. What makes confirming impossible need not be
+    flagged: its factor is infinite where it is owned and 0 where it is owed.
+    """
+
+    factors: Sequence[float]
+    assets: Sequence[Address]  # whose price multiplies the factor
+    prices: Mapping[Address, int]  # of every asset above that has one; the others count as 1
+    slack: float  # what rounding may cost in one column, positive
+
+
+class Margin(Protocol):
+    """An adapter's part in screening and confirming."""
+
+    def exposures(self, book: Book, row: int) -> Exposures | None:
+        """The account's line; empty when it owes nothing, ``None`` when it is not linear and has to be confirmed."""
+        ...
+
+    def weights(self, book: Book, at: Timestamp, columns: Sequence[Column]) -> Weights:
+        """The weights of these columns in a block with that timestamp."""
+        ...
+
+    def liquidatable(self, book: Book, rows: Sequence[int], at: Timestamp) -> Sequence[int]:
+        """Which of these accounts are below 1, exactly, as ``health`` says; the largest debt first."""
+        ...
