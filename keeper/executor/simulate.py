@@ -1,181 +1,126 @@
-"""What a transaction would do in the block it is meant for.
+"""The exact transaction, tried on the block it is meant for: what that means for whether it is sent.
 
-Law: what is simulated is what will be signed, field by field, on the state of exactly the parent named, with the target
-block's number, time, base fee and fee recipient. The growth of the fee recipient's balance is measured, not computed:
-eight bytes of code at an address nobody uses return ``balance(coinbase)`` before and after. A simulated failure is a
-value; a simulation that could not be run is a ``SimulationError``, and then nothing may be sent.
+Laws
+- Nothing is sent without a ``Passed``, and only ``Simulator.run`` makes one: it is sealed, and the one way to a
+  ``Submission``. What is handed over is to the byte the transaction that passed.
+- To pass is to succeed, with a profit that is left after bid, gas and fees at the target block's base fee.
+- A no is a ``Failed`` with a stable reason. Only a simulation that could not be carried out is a ``SimulationError``.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Final, Protocol
+from dataclasses import InitVar, dataclass, field
+from typing import Final
 
-import msgspec
-from eth_hash.auto import keccak
+from keeper.contracts.decode import Result, decode_result, decode_revert
+from keeper.core.events import Block, Read, word
+from keeper.core.plans import Plan
+from keeper.core.submissions import Bid, Simulated, Submission, Window
+from keeper.core.units import Address, Amount, BlockNumber, Bps, Hash, Wei
+from keeper.errors import DecodeError, EndpointsUnavailable, RpcError, SignerError, SimulationError
+from keeper.executor.evm import WITHIN, Simulation, Target, simulate
+from keeper.executor.node import Node
+from keeper.executor.transaction import Transaction, decode
 
-from keeper.core.events import Block, Log, word
-from keeper.core.units import Address, BlockNumber, Timestamp, Wei
-from keeper.errors import DecodeError, EndpointsUnavailable, RpcError, SimulationError
-from keeper.executor.relays.call import hexed
-from keeper.executor.transaction import Transaction
-
-WITHIN: Final = 2.0  # seconds; later the slot is lost anyway
-NO_SUCH_METHOD: Final = -32601
-PROBE: Final = Address("0x" + keccak(b"keeper: reads the fee recipient's balance")[-20:].hex())
-PROBE_CODE: Final = "0x41315f5260205ff3"  # COINBASE BALANCE PUSH0 MSTORE 0x20 PUSH0 RETURN
-PROBE_GAS: Final = 30_000
-WORD_DIGITS: Final = 66  # of a word in hex, with its 0x
-ASKER: Final = Address("0x" + keccak(b"keeper: asks the probe")[-20:].hex())
-
-
-class Node(Protocol):
-    """``chain.Pool``, as far as a simulation needs it."""
-
-    async def request(self, method: str, params: Sequence[object]) -> Any: ...  # noqa: ANN401 - what JSON-RPC says
+ABREAST: Final = 16  # simulations at once
+NO_DATA: Final = "0x"
+_SCALED_BALANCE_OF: Final = "0x1da24f3e"
+_SEAL: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The block a transaction is meant for."""
+class Failed:
+    """The transaction would not do what it is for. ``gone``: somebody was first."""
 
-    parent: Block
-    number: BlockNumber
-    timestamp: Timestamp
-    base_fee: Wei
-    fee_recipient: Address
+    reason: str  # stable: a name of the executor's reverts, or a word of this page
+    detail: str = ""
+    profit: int | None = None  # when it came to one
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Simulation:
-    """What a transaction did."""
+class Passed:
+    """The transaction does what it is for, as far as anyone can know before its block."""
 
-    ok: bool
-    gas: int  # used, after refunds; zero when no block could hold the transaction
-    delta: Wei  # growth of the fee recipient's balance
-    output: str  # what the call returned, or the revert data
-    reason: str  # why not ok, in the node's words; empty otherwise
-    logs: tuple[Log, ...]
+    sender: Address
+    tx: Transaction
+    target: BlockNumber
+    bid_bps: Bps
+    sim: Simulated
+    net: Wei  # profit after bid, gas and fees
+    skipped: tuple[int, ...]  # legs that would be undone
+    seal: InitVar[object] = field(repr=False)
 
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only a simulation that passed makes a Passed")
 
-class _Call(msgspec.Struct, frozen=True, rename="camel"):
-    status: str
-    gas_used: str
-    return_data: str
-    logs: tuple[Log, ...] = ()
-    error: dict[str, Any] | None = None
-
-
-class _Block(msgspec.Struct, frozen=True):
-    calls: tuple[_Call, ...]
-
-
-async def simulate(
-    node: Node, txs: Sequence[tuple[Address, Transaction]], target: Target, within: float = WITHIN
-) -> tuple[Simulation, ...]:
-    """Run transactions, each with its sender, one after the other at the top of the target block.
-
-    When the node refuses to run the sequence (a sender who cannot pay), all of it fails with that reason.
-    """
-    refusals = [unsendable(tx, target) for _, tx in txs]
-    runnable = [one for one, refusal in zip(txs, refusals, strict=True) if refusal is None]
-    results = iter(await _run(node, runnable, target, within) if runnable else ())
-    return tuple(next(results) if refusal is None else _failed(refusal) for refusal in refusals)
-
-
-def unsendable(tx: Transaction, target: Target) -> str | None:
-    """Why no block like the target could hold the transaction; a node does not check all of it in a simulation."""
-    if tx.tip > tx.max_fee:
-        return "the tip is above the fee cap"
-    if tx.max_fee < target.base_fee:
-        return "the fee cap is below the base fee"
-    if tx.gas > target.parent.gas_limit:
-        return "asks for more gas than a block has"
-    if tx.gas < intrinsic_gas(tx):
-        return "asks for less gas than its own bytes cost"
-    return None
+    def submission(
+        self, opportunity: str, raw: bytes, tx_hash: Hash, window: Window, deadline_ts: float, revision: int
+    ) -> Submission:
+        """The signed transaction on its way into the block it passed for."""
+        signed, _ = decode(raw)
+        if signed != self.tx:
+            raise SignerError("what was signed is not what was simulated")
+        return Submission(
+            id=opportunity,
+            chain=self.tx.chain_id,
+            eoa=self.sender,
+            nonce=self.tx.nonce,
+            raw_txs=(raw,),
+            tx_hashes=(tx_hash,),
+            target_block=self.target,
+            window=window,
+            deadline_ts=deadline_ts,
+            bid=Bid(self.tx.tip, self.bid_bps, self.sim.delta),
+            sim=self.sim,
+            revision=revision,
+        )
 
 
-def intrinsic_gas(tx: Transaction) -> int:
-    """What a call costs before it runs: EIP-2028 and EIP-2930, and at least the floor of EIP-7623."""
-    zeros = tx.data.count(0)
-    tokens = zeros + 4 * (len(tx.data) - zeros)
-    listed = sum(2400 + 1900 * len(keys) for _, keys in tx.access_list)
-    return 21_000 + max(4 * tokens + listed, 10 * tokens)
+class Simulator:
+    """Tries transactions."""
+
+    def __init__(self, node: Node, *, within: float = WITHIN, abreast: int = ABREAST) -> None:
+        self._node = node
+        self._within = within
+        self._slots = asyncio.Semaphore(abreast)
+
+    async def run(self, tx: Transaction, sender: Address, plan: Plan | None, target: Target) -> Passed | Failed:
+        """Whether the transaction may be sent for that block. Without a plan it has only to succeed."""
+        async with self._slots:
+            (done,) = await simulate(self._node, [(sender, tx)], target, self._within)
+        if not done.ok:
+            return await self._refused(done, plan, target.parent)
+        try:
+            result = decode_result(done.output) if plan else Result(Amount(0), Wei(0), ())
+        except DecodeError as error:
+            return Failed("undecodable", str(error))
+        net = _net(tx, plan, result, done.gas, target.base_fee)
+        if plan and net <= 0:
+            return Failed("unprofitable", f"net {net} wei: {done.gas} gas at {target.base_fee} wei", result.profit)
+        sim = Simulated(target.parent.number, done.gas, done.delta, result.profit)
+        bps = plan.bid_bps if plan else Bps(0)
+        return Passed(sender, tx, target.number, bps, sim, net, result.skipped, seal=_SEAL)
+
+    async def _refused(self, done: Simulation, plan: Plan | None, state: Block) -> Failed:
+        if done.output == NO_DATA:
+            return Failed("reverted" if done.gas else "impossible", done.reason)
+        name = decode_revert(done.output).name
+        gone = name == "Gone" or (name == "NothingDone" and await self._all_gone(plan, state))
+        return Failed(name, done.reason, gone=gone)
+
+    async def _all_gone(self, plan: Plan | None, state: Block) -> bool:
+        """Whether every debt is smaller than its witness allows: when all legs are undone, none says why."""
+        legs = [(leg.account, leg.witness) for leg in plan.legs if leg.witness] if plan else []
+        asked = [Read(one.token, f"{_SCALED_BALANCE_OF}{account[2:]:0>64}") for account, one in legs]
+        try:
+            debts = await self._node.call_many(asked, state)
+        except (RpcError, EndpointsUnavailable) as error:
+            raise SimulationError(str(error)) from error
+        pairs = zip(legs, debts, strict=True)
+        return bool(legs) and all(debt is not None and word(debt, 0) < one.floor for (_, one), debt in pairs)
 
 
-async def _run(
-    node: Node, txs: Sequence[tuple[Address, Transaction]], target: Target, within: float
-) -> list[Simulation]:
-    params = ({"blockStateCalls": [_block(txs, target)], "validation": True}, {"blockHash": target.parent.hash})
-    try:
-        async with asyncio.timeout(within):
-            answer = await node.request("eth_simulateV1", params)
-        return _results(msgspec.convert(answer, tuple[_Block])[0], len(txs))
-    except RpcError as error:
-        if error.transient or error.code == NO_SUCH_METHOD:
-            raise SimulationError(f"simulation of block {target.number}: {error.message}") from error
-        return [_failed(error.message)] * len(txs)
-    except (EndpointsUnavailable, TimeoutError, DecodeError, msgspec.ValidationError) as error:
-        raise SimulationError(f"simulation of block {target.number}: {str(error) or 'no answer in time'}") from error
-
-
-def _results(block: _Block, count: int) -> list[Simulation]:
-    """The transactions' results, with the probes between them read."""
-    probes = [call.return_data for call in block.calls[::2]]
-    if len(block.calls) != 2 * count + 1 or any(len(data) != WORD_DIGITS for data in probes):
-        raise DecodeError("not a result for every call, or a probe that says nothing")
-    grown = [Wei(word(after, 0) - word(before, 0)) for before, after in pairwise(probes)]
-    return [_result(call, delta) for call, delta in zip(block.calls[1::2], grown, strict=True)]
-
-
-def _block(txs: Sequence[tuple[Address, Transaction]], target: Target) -> dict[str, object]:
-    """The target block with a probe before, between and after the transactions."""
-    probe: dict[str, object] = {
-        "from": ASKER,
-        "to": PROBE,
-        "gas": hex(PROBE_GAS),
-        "maxFeePerGas": hex(target.base_fee),
-        "maxPriorityFeePerGas": "0x0",
-    }
-    calls: list[dict[str, object]] = [probe]
-    for sender, tx in txs:
-        calls += [_call(sender, tx), probe]
-    return {
-        "blockOverrides": {
-            "number": hex(target.number),
-            "time": hex(target.timestamp),
-            "baseFeePerGas": hex(target.base_fee),
-            "feeRecipient": target.fee_recipient,
-            "gasLimit": hex(target.parent.gas_limit + PROBE_GAS * (len(txs) + 1)),
-        },
-        "stateOverrides": {PROBE: {"code": PROBE_CODE}, ASKER: {"balance": hex(2**96)}},
-        "calls": calls,
-    }
-
-
-def _call(sender: Address, tx: Transaction) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "from": sender,
-        "to": tx.to,
-        "nonce": hex(tx.nonce),
-        "gas": hex(tx.gas),
-        "value": hex(tx.value),
-        "input": hexed(tx.data),
-        "maxFeePerGas": hex(tx.max_fee),
-        "maxPriorityFeePerGas": hex(tx.tip),
-    }
-    if tx.access_list:
-        fields["accessList"] = [{"address": address, "storageKeys": keys} for address, keys in tx.access_list]
-    return fields
-
-
-def _result(call: _Call, delta: Wei) -> Simulation:
-    ok = call.status == "0x1"
-    reason = "" if ok else str((call.error or {}).get("message", "execution reverted"))
-    return Simulation(ok, int(call.gas_used, 16), delta, call.return_data, reason, call.logs)
-
-
-def _failed(reason: str) -> Simulation:
-    return Simulation(ok=False, gas=0, delta=Wei(0), output="0x", reason=reason, logs=())
+def _net(tx: Transaction, plan: Plan | None, result: Result, gas: int, base_fee: int) -> Wei:
+    price = min(tx.max_fee, base_fee + tx.tip)
+    return Wei(result.profit - result.bid - gas * price - (plan.estimate.l1_fee if plan else 0))

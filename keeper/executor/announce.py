@@ -1,0 +1,75 @@
+"""What became of opportunities, as lines of the log.
+
+Law: a line is written after the journal is on disk, once for each change; one ``opportunity.closed`` ends each story.
+"""
+
+from typing import Final
+
+from keeper.core.journal import Entry, State
+from keeper.executor.lifecycle import Change
+from keeper.log import get_logger
+
+_log = get_logger()
+
+_EVENTS: Final = {
+    State.LANDED: "liquidation.included",
+    State.REVERTED: "liquidation.reverted",
+    State.OUTBID: "liquidation.outbid",
+    State.MISSED: "liquidation.missed",
+    State.SUPERSEDED: "liquidation.missed",
+}
+
+
+def announce(change: Change, total: int) -> None:
+    """Tell of a change. ``total``: the sum of the ledger."""
+    if change.undone:
+        _undone(change)
+    elif change.entry.state is State.FINAL:
+        _final(change, total)
+    elif change.entry.plan is not None:
+        _decided(change)
+
+
+def _undone(change: Change) -> None:
+    line = change.line
+    facts: dict[str, object] = {"tx": line.tx, "realised_net": line.net} if line else {}
+    _log.warning("liquidation.undone", **_who(change.entry), **facts)
+
+
+def _decided(change: Change) -> None:
+    entry, line = change.entry, change.line
+    event = _EVENTS[entry.state]
+    facts: dict[str, object] = {"reason": entry.reason} if entry.reason else {}
+    if entry.fate and entry.fate.tx:
+        facts["tx"] = entry.fate.tx
+    if line:
+        facts["gas_used"] = line.gas_used
+    if line and entry.state is State.LANDED:
+        facts |= {"realised_net": line.net, "predicted_net": line.predicted}
+    _log.log(20 if entry.state is State.LANDED else 30, event, **_who(entry), **facts)
+
+
+def _final(change: Change, total: int) -> None:
+    entry, line = change.entry, change.line
+    who = _who(entry)
+    if line:
+        facts = {"tx": line.tx, "realised_net": line.net, "predicted_net": line.predicted, "gas_used": line.gas_used}
+        _log.info("ledger.settled", **who, **facts, total=total)
+    if entry.plan is None or entry.outcome is None:
+        return
+    outcome = "landed" if entry.outcome is State.LANDED else entry.outcome.value
+    if line:
+        _log.info("liquidation.final", **who, tx=line.tx)
+    numbers = {"predicted_net": entry.plan.estimate.net, "realised_net": line.net if line else 0}
+    _log.info("opportunity.closed", **who, outcome=outcome, **numbers)
+
+
+def _who(entry: Entry) -> dict[str, object]:
+    """The opportunity, its block, and its account when it is only one."""
+    who: dict[str, object] = {"opportunity_id": entry.id}
+    if entry.fate:
+        who["block"] = entry.fate.block
+    accounts = {account for _, account in entry.accounts}
+    if len(accounts) == 1:
+        who["account"] = accounts.pop()
+    return who

@@ -1,0 +1,260 @@
+"""The part that spends money: plans in, outcomes out.
+
+    head   → on_head: what landed, what was lost, what a reorganisation took back     lifecycle
+    plans  → submit:  lease a nonce, simulate, sign, journal, hand over               nonces, attempt
+
+Laws
+- Before anything is sent on a head, every open entry was looked up on that head; after a restart too.
+- ``submit`` is called on every head with all that is worth doing now. A plan for accounts that an open entry is about
+  is that entry's next variant, with its nonce. An open entry no plan is about is tried as it is until its last block.
+- Whatever fails its simulation is not sent; if it was sent before, it is asked back.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from keeper.contracts.encode import Executor as Contract
+from keeper.contracts.encode import encode_plan
+from keeper.core.events import Block
+from keeper.core.journal import OPEN, Entry, Fate, State
+from keeper.core.plans import Plan
+from keeper.core.units import Address, BlockNumber, Wei
+from keeper.errors import EndpointsUnavailable, RpcError
+from keeper.estimator.gas import worst_base_fee
+from keeper.executor.announce import announce
+from keeper.executor.attempt import Attempt, Job, Outbox, Pace
+from keeper.executor.fanout import Fanout
+from keeper.executor.lifecycle import Change, Lifecycle
+from keeper.executor.node import Node
+from keeper.executor.nonces import Nonces
+from keeper.executor.records import Records
+from keeper.executor.signer import Signer
+from keeper.executor.simulate import Failed, Simulator
+from keeper.executor.tracker import Tracker
+from keeper.executor.transaction import Transaction, decode
+from keeper.log import get_logger
+from keeper.store.journal import Journal
+
+FARTHEST: Final = 256  # blocks: a plan with a later deadline would hold its nonce for ever
+CLEARING_GAS: Final = 21_000
+POLL: Final = 0.5  # seconds between two looks at the head while draining
+
+_log = get_logger()
+Accounts = frozenset[tuple[Address, Address]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the executor works with."""
+
+    chain_id: int
+    contract: Contract
+    pace: Pace = field(default_factory=Pace)
+    confirmations: int = 64  # blocks on top of one that make it final
+    minimum: Wei = Wei(5 * 10**16)  # a signing account with less is reported
+    clearing_tip: Wei = Wei(2 * 10**9)  # per gas, for taking a stuck nonce away
+
+
+class Executor:
+    """Opportunities from plan to final."""
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        signer: Signer,
+        fanout: Fanout,
+        journal: Journal,
+        setup: Setup,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.listeners: list[Callable[[Change], None]] = []
+        self._node, self._signer, self._setup, self._now = node, signer, setup, now
+        self._records = Records(journal)
+        self._nonces = Nonces(node, signer.addresses, setup.minimum)
+        self._lifecycle = Lifecycle(Tracker(node), self._nonces, self._records, setup.contract, setup.confirmations)
+        self._outbox = Outbox(Simulator(node), signer, fanout, self._records, setup.pace, now)
+        self._turn = asyncio.Lock()
+        self._planning: dict[str, Accounts] = {}  # plans that the journal does not know yet
+        self._stuck: list[tuple[Address, int]] = []
+        self._closing = False
+
+    # what others see -----------------------------------------------------------------------------------------------
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every opportunity that is not final."""
+        return tuple(self._records.entries.values())
+
+    @property
+    def in_flight(self) -> Accounts:
+        """(market, account) of everything that may land."""
+        return frozenset().union(*(entry.accounts for entry in self._records.within(OPEN)), *self._planning.values())
+
+    @property
+    def total(self) -> Wei:
+        """The sum of the ledger."""
+        return self._records.total
+
+    # heads ---------------------------------------------------------------------------------------------------------
+
+    async def reconcile(self) -> Block:
+        """Hold the journal against the chain. Nothing is sent before that; the first head does it in any case."""
+        head = await self._node.head()
+        await self.on_head(head)
+        return head
+
+    async def on_head(self, head: Block) -> Sequence[Change]:
+        """What became of everything, on disk and announced when it returns."""
+        async with self._turn:
+            seen = self._lifecycle.head
+            changes = await self._lifecycle.on_head(head)
+            if self._lifecycle.head != seen:
+                self._outbox.at(head)
+                self._stuck = self._nonces.stuck(self._records.entries.values(), head)
+        for change in changes:
+            self._tell(change)
+        return changes
+
+    # plans ---------------------------------------------------------------------------------------------------------
+
+    async def submit(self, plans: Sequence[Plan], head: Block) -> tuple[Attempt, ...]:
+        """Do what is worth doing now. Returns when every channel has answered or had its time."""
+        await self.on_head(head)
+        if self._closing or self._lifecycle.head is None or self._lifecycle.head.hash != head.hash:
+            return ()
+        jobs, refused, repacked = self._assign(plans, head)
+        jobs += [job for eoa, nonce in self._stuck if (job := self._clearing(eoa, nonce, head))]
+        asked_back = (self._give_up(entry, "repacked") for entry in repacked)
+        done = await asyncio.gather(*(self._pursue(job, head) for job in jobs), *asked_back)
+        return (*refused, *(one for one in done if one is not None))
+
+    def _assign(self, plans: Sequence[Plan], head: Block) -> tuple[list[Job], list[Attempt], list[Entry]]:
+        """Each plan to the open entry it continues, or to a nonce of its own; the rest as it is, or asked back."""
+        waiting = {entry.id: entry for entry in self._records.within(OPEN) if entry.plan}
+        jobs: list[Job] = []
+        refused: list[Attempt] = []
+        for plan in sorted(plans, key=lambda one: one.estimate.net, reverse=True):
+            accounts = _accounts(plan)
+            entry = max(waiting.values(), key=lambda one: len(one.accounts & accounts), default=None)
+            known = entry if entry and entry.accounts & accounts else None
+            job = self._job(plan, known, accounts, head)
+            if isinstance(job, Job):
+                waiting.pop(job.entry.id, None)
+                jobs.append(job)
+            else:
+                refused.append(Attempt(plan.opportunity_id, (), job))
+                _log.info("opportunity.skipped", opportunity_id=plan.opportunity_id, reason=job.reason, term=job.detail)
+        planned: Accounts = frozenset().union(*(_accounts(job.plan) for job in jobs if job.plan))
+        repacked = [entry for entry in waiting.values() if entry.accounts & planned]
+        jobs += [_again(entry) for entry in waiting.values() if not entry.accounts & planned]
+        return jobs, refused, repacked
+
+    def _job(self, plan: Plan, known: Entry | None, accounts: Accounts, head: Block) -> Job | Failed:
+        """The plan as a transaction: of a known entry, or of a new one with a leased nonce."""
+        if not head.number < plan.deadline <= head.number + FARTHEST:
+            return Failed("deadline", f"block {plan.deadline} at head {head.number}")
+        try:
+            data = encode_plan(plan, self._setup.contract)
+        except ValueError as error:
+            return Failed("encoding", str(error))
+        entry = known or self._fresh(plan, accounts, head)
+        if isinstance(entry, Failed):
+            return entry
+        to = self._setup.contract.address
+        tx = Transaction(self._setup.chain_id, entry.nonce, plan.tip, plan.max_fee, plan.gas_limit, to, data)
+        return Job(entry, tx, plan, plan.deadline)
+
+    def _fresh(self, plan: Plan, accounts: Accounts, head: Block) -> Entry | Failed:
+        if any(accounts & others for others in self._planning.values()):
+            return Failed("executor.in_flight", "an older plan is being sent")
+        if plan.opportunity_id in self._planning or self._records.known(plan.opportunity_id):
+            return Failed("executor.known", "it was done before")
+        need = plan.gas_limit * plan.max_fee
+        lease = self._nonces.lease(self._records.entries.values(), need, head)
+        if lease is None:
+            return Failed("executor.no_account", f"none of {len(self._nonces.signers)} is free and has {need} wei")
+        self._planning[plan.opportunity_id] = accounts
+        return Entry(plan.opportunity_id, *lease)
+
+    async def _pursue(self, job: Job, head: Block) -> Attempt:
+        try:
+            attempt = await self._outbox.attempt(job, head)
+        finally:
+            if self._planning.pop(job.entry.id, None) is not None:
+                self._nonces.give_back(job.entry.eoa)
+        failed = attempt.refusal
+        if failed and not attempt.targets and failed.reason not in ("unavailable", "expired"):
+            await (self._outbid(job.entry, head) if failed.gone else self._give_up(job.entry, failed.reason))
+        return attempt
+
+    async def _outbid(self, entry: Entry, head: Block) -> None:
+        """Somebody was first."""
+        entry = self._records.now(entry)
+        if entry.state not in OPEN:
+            return
+        entry = entry.to(State.OUTBID, fate=Fate(head.number, head.hash), reason="gone")
+        self._records.put(entry)
+        await self._records.saved()
+        self._tell(Change(entry))
+        await self._outbox.withdraw(entry)
+
+    async def _give_up(self, entry: Entry, reason: str) -> None:
+        """Ask it back; what was handed over may land all the same, so it stays open."""
+        entry = self._records.now(entry)
+        if entry.state not in OPEN:
+            return
+        self._records.put(replace(entry, reason=reason))
+        if await self._outbox.withdraw(entry):
+            _log.info("submission.withdrawn", opportunity_id=entry.id, reason=reason)
+
+    def _clearing(self, eoa: Address, nonce: int, head: Block) -> Job | None:
+        """An empty transaction to ourselves in the place of one that hangs."""
+        pace = self._setup.pace
+        name = f"clear:{eoa}:{nonce}:{head.number}"
+        if self._records.known(name) or not self._nonces.take(eoa):
+            return None
+        _log.warning("nonce.stuck", address=eoa, nonce=nonce)
+        self._planning[name] = frozenset()
+        fee = worst_base_fee(head.base_fee, pace.window, head.gas_limit, pace.fee_rule)
+        tip = self._setup.clearing_tip
+        tx = Transaction(self._setup.chain_id, nonce, tip, Wei(fee + tip), CLEARING_GAS, eoa, b"")
+        return Job(Entry(name, eoa, nonce), tx, None, BlockNumber(head.number + pace.window))
+
+    # the end -------------------------------------------------------------------------------------------------------
+
+    async def withdraw(self, reason: str) -> None:
+        """Ask everything back. Entries stay open until the chain decides."""
+        await asyncio.gather(*(self._give_up(entry, reason) for entry in self._records.within(OPEN)))
+
+    async def drain(self, deadline: float) -> bool:
+        """No new submissions; ask back what is out, and wait until the chain has decided. False: out of time."""
+        self._closing = True
+        await self._outbox.idle()
+        await self.withdraw("stopping")
+        while self._records.within(OPEN) and self._now() < deadline:
+            with contextlib.suppress(RpcError, EndpointsUnavailable):
+                await self.reconcile()
+            if self._records.within(OPEN):
+                await asyncio.sleep(min(POLL, max(deadline - self._now(), 0)))
+        await self._records.saved()
+        return not self._records.within(OPEN)
+
+    def _tell(self, change: Change) -> None:
+        announce(change, self._records.total)
+        for listener in self.listeners:
+            listener(change)
+
+
+def _accounts(plan: Plan) -> Accounts:
+    return frozenset((leg.market, leg.account) for leg in plan.legs)
+
+
+def _again(entry: Entry) -> Job:
+    """The newest variant as it is."""
+    variant = entry.variants[-1]
+    return Job(entry, decode(variant.raw)[0], variant.plan, variant.until)
