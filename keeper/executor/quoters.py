@@ -53,7 +53,7 @@ class HttpQuoter:
         limit = aiohttp.ClientTimeout(total=self.timeout)
         try:
             async with self.session.get(url, headers=self.headers, timeout=limit, allow_redirects=False) as response:
-                body = await response.content.read(MAX_BODY + 1)
+                body = await _bounded(response)
                 status = response.status
         except TimeoutError:
             return NoQuote(self.name, f"no answer within {self.timeout} s")
@@ -81,6 +81,16 @@ class HttpQuoter:
         if amount is None or not 0 < amount <= MAX_U128:
             return NoQuote(self.name, "no amount")
         return ExternalQuote(self.name, request, Amount(amount), Address(router.lower()), data.lower())
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body, or a little more than is allowed of it."""
+    body = b""
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MAX_BODY:
+            break
+    return body
 
 
 def _find(answer: Any, path: str) -> Any:  # noqa: ANN401 - whatever the service sent
