@@ -16,6 +16,7 @@ from keeper.core.venues import Q96
 from keeper.venues.route.path import Fill, Path
 
 MAX_STAGES: Final = 1_024  # changes of liquidity that an amount may cross, over all paths
+DUST_BITS: Final = 16  # how far beyond a first range that gives nothing something must come out
 
 
 class _Lane(NamedTuple):
@@ -68,11 +69,13 @@ class _Cursor:
         if not self.used:
             self.used = True
             return
-        worth_one = 2 * (self.d // self.e + 1)  # a range so small that it gives nothing is skipped
-        taken = self.taken + max(self.capacity, worth_one)
+        taken = self.taken + max(self.capacity, self.d // self.e)
         fill = self.path.quote_exact_in(taken)
+        while fill is None and not self.given and taken < self.taken + (self.capacity << DUST_BITS):
+            taken *= 2  # the range was so small that it gave nothing: on, until something comes out
+            fill = self.path.quote_exact_in(taken)
         if fill is None:
-            self._finish(taken)
+            self._finish(self.taken + self.capacity + 1)
         else:
             self.taken, self.given = taken, fill.amount_out
             self.look(fill.after, level)
