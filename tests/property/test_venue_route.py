@@ -200,3 +200,16 @@ def test_a_curve_finds_the_last_unit_of_a_path_that_ends_between_two() -> None:
     assert path.quote_exact_in(most + 1) is None
     assert curve.proceeds(most) == path.quote_exact_in(most).amount_out  # type: ignore[union-attr]
     assert curve.proceeds(most + 1) is None
+
+
+def test_a_curve_follows_a_path_through_a_drained_pool() -> None:
+    """The second pool has next to nothing left to give; the first can still take a lot, range by range."""
+    one, two = v3(1, 10_000, -1, [(1_280, 1, 2**30 + 1)], (A, HUB)), v2(2, 1_021, 1_021, 0, (B, HUB))
+    path, everything = Path((A, HUB, B), (one, two)), one.swap(2**255, down=True, exact_in=True)
+    assert everything is not None
+    curve = Curve([path])
+    for amount in (10**3, 10**12, everything.amount_in // 2, everything.amount_in):
+        fill = path.quote_exact_in(amount)
+        assert fill is not None
+        assert curve.proceeds(amount) == fill.amount_out
+    assert curve.proceeds(everything.amount_in + 1) is None

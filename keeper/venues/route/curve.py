@@ -16,7 +16,7 @@ from keeper.core.venues import Q96
 from keeper.venues.route.path import Fill, Path
 
 MAX_STAGES: Final = 1_024  # changes of liquidity that an amount may cross, over all paths
-DUST_BITS: Final = 16  # how far beyond a first range that gives nothing something must come out
+DUST_BITS: Final = 8  # how far beyond what should bring one unit something must come out
 
 
 class _Lane(NamedTuple):
@@ -69,9 +69,9 @@ class _Cursor:
         if not self.used:
             self.used = True
             return
-        taken = self.taken + max(self.capacity, self.d // self.e)
-        fill = self.path.quote_exact_in(taken)
-        while fill is None and not self.given and taken < self.taken + (self.capacity << DUST_BITS):
+        taken = self.taken + self.capacity
+        fill, worth_one = self.path.quote_exact_in(taken), taken + self.d // self.e
+        while fill is None and not self.given and taken < worth_one << DUST_BITS:
             taken *= 2  # the range was so small that it gave nothing: on, until something comes out
             fill = self.path.quote_exact_in(taken)
         if fill is None:
