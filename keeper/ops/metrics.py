@@ -79,8 +79,8 @@ COUNTERS: Final = (
     One("keeper_drifts_total", "Accounts that differed from the chain's own view.", lambda s: s.drifts),
     One("keeper_clock_jumps_total", "Jumps of the wall clock.", lambda s: s.clock_jumps),
     One("keeper_log_lines_lost_total", "Log lines that could not be written.", lambda s: s.log_lost()),
-    One("keeper_alerts_sent_total", "Messages that a service took.", lambda s: s.alerts_sent),
-    One("keeper_alerts_lost_total", "Messages that a service did not take.", lambda s: s.alerts_lost),
+    One("keeper_alerts_sent_total", "Messages that a service took.", lambda s: s.alerts_sent()),
+    One("keeper_alerts_lost_total", "Messages that a service did not take.", lambda s: s.alerts_lost()),
 )
 
 GAUGE_TABLES: Final = (

@@ -16,10 +16,10 @@ from typing import Final
 from keeper.core.events import Block
 from keeper.core.units import Address, BlockNumber, Timestamp, Wei
 from keeper.ops.census import EMPTY, Census
-from keeper.ops.values import Feeds, Mode, Opportunity, Outcome, Peer, Purse, Settlement, Task, TaskState
+from keeper.ops.values import RESOLVED, Feeds, Mode, Opportunity, Outcome, Peer, Purse, Settlement, Task, TaskState
 
 RECENT: Final = 1_000  # opportunities remembered
-SETTLED: Final = 200  # settlements by which estimates are judged
+JUDGED: Final = 200  # the last outcomes and settlements, by which keeper is judged
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 SILENT: Final = 60.0  # seconds without a new block that mean trouble, unless blocks are slower than that
 SILENT_BLOCKS: Final = 5
@@ -72,7 +72,8 @@ class Status:
     refused: Callable[[], Mapping[str, int]] = dict  # accounts refused now, by reason
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     recent: OrderedDict[str, Opportunity] = field(default_factory=OrderedDict)
-    settled: deque[Settlement] = field(default_factory=lambda: deque(maxlen=SETTLED))
+    resolved: deque[Outcome] = field(default_factory=lambda: deque(maxlen=JUDGED))
+    settled: deque[Settlement] = field(default_factory=lambda: deque(maxlen=JUDGED))
     realised: Wei = Wei(0)
     predicted: Wei = Wei(0)
     gas: Wei = Wei(0)
@@ -87,8 +88,8 @@ class Status:
     loop_lag: float = 0.0  # seconds that the loop was late, at the last look
     clock_jumps: int = 0
     log_lost: Callable[[], int] = int  # lines that could not be written
-    alerts_sent: int = 0
-    alerts_lost: int = 0
+    alerts_sent: Callable[[], int] = int
+    alerts_lost: Callable[[], int] = int
 
     def __post_init__(self) -> None:
         self.started = self.started or self.now()
@@ -117,6 +118,8 @@ class Status:
         known = self.recent.pop(opportunity.id, None)
         if known is None or known.outcome is not opportunity.outcome:
             self.outcomes[opportunity.outcome] += 1
+            if opportunity.outcome in RESOLVED:
+                self.resolved.append(opportunity.outcome)
         self.recent[opportunity.id] = opportunity
         while len(self.recent) > RECENT:
             self.recent.popitem(last=False)

@@ -6,8 +6,9 @@ Law: frozen values; money is whole wei of the native token.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
-from keeper.core.units import Address, BlockNumber, Hash, Wei
+from keeper.core.units import WAD, Address, BlockNumber, Hash, Wei
 
 
 class Mode(Enum):
@@ -34,6 +35,9 @@ class Outcome(Enum):
     OUTBID = "outbid"
     REVERTED = "reverted"
     FINAL = "final"
+
+
+RESOLVED: Final = frozenset({Outcome.INCLUDED, Outcome.MISSED, Outcome.OUTBID, Outcome.REVERTED})  # the race is over
 
 
 class TaskState(Enum):
@@ -122,3 +126,9 @@ class Settlement:
     def error_bps(self) -> int:
         """How far the estimate was off, in basis points of what was predicted; rounded up."""
         return -(-abs(self.realised - self.predicted) * 10_000 // max(abs(self.predicted), 1))
+
+
+def coins(wei: int) -> str:
+    """An amount of the native token for people: six decimals, cut towards zero."""
+    whole, part = divmod(abs(wei), WAD)
+    return f"{'-' if wei < 0 else ''}{whole:,}.{part * 10**6 // WAD:06}"
