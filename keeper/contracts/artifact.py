@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keeper.contracts.encode import MAX_FACTORIES, WORD, Factory
-from keeper.core.units import ZERO_ADDRESS, Address
+from keeper.core.units import Address
 
 SOURCE: Final = "executor.vy"
 TRACKED: Final = "executor.json"

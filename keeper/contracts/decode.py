@@ -1,7 +1,7 @@
 """What the executor answers: the result of a simulation, the reason of a revert, the traces of a landed transaction.
 
 Law: a revert is a value with a name: the executor's own errors theirs, ``Error(string)`` its text, all others the
-selector they came with.
+selector they came with. An account that is healthy again is named so whoever has noticed it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,6 +42,7 @@ _NAMES: Final = {
         "Busy()",
     )
 }
+_HEALTHY: Final = {"45", _id("HealthFactorNotBelowThreshold()")[:10]}  # Aave's own word for it, up to 3.3 and since
 _ERROR: Final = _id("Error(string)")[:10]
 
 
@@ -91,7 +92,7 @@ def decode_revert(data: str) -> Revert:
         at = 10 + 2 * _WORD_DIGITS
         size = int(data[at - _WORD_DIGITS : at], 16)
         name = bytes.fromhex(data[at : at + 2 * size]).decode(errors="replace")
-    return Revert(_NAMES.get(name, name), data)
+    return Revert("Healthy" if name in _HEALTHY else _NAMES.get(name, name), data)
 
 
 def skipped_legs(logs: Iterable[Log], executor: Address) -> Sequence[tuple[int, Revert]]:

@@ -17,6 +17,7 @@
     - Profit is the growth of the balance of WETH. The bid is a share of what was measured, and is paid last.
     - Tokens leave for the treasury only, and the treasury never changes.
     A market that pays first and calls back becomes another `_fund` kind with its callback, and a branch in `_settle`.
+    Lines between `# [name` and `# name]` are a guard that `keeper bench gas` leaves out to tell what it costs.
 """
 
 interface Token:
@@ -361,8 +362,10 @@ def uniswapV3SwapCallback(delta0: int256, delta1: int256, data: Bytes[1]):
 @external
 def executeOperation(asset: address, amount: uint256, premium: uint256, initiator: address, data: Bytes[1]) -> bool:
     self._enter(AAVE)
+    # [initiator
     if initiator != self:
         raw_revert(method_id("Foreign()"))
+    # initiator]
     self._work(amount + premium)
     return True
 
@@ -482,9 +485,7 @@ def _settle(order: uint256[5], count: uint256, pulled: uint256) -> (uint256, uin
         revert_on_failure=False,
     )
     if not done:
-        if self._healthy(order):
-            raw_revert(abi_encode(order[1] & U160, method_id=method_id("Healthy(address)")))
-        raw_revert(reason)
+        raw_revert(reason)  # an account that is healthy again: as the market says it
     received: uint256 = max_value(uint256)
     if measured != empty(address):
         received = self._balance(measured) - before
@@ -652,8 +653,10 @@ def _pool(listed: address, token: address, out: address, word: uint256) -> addre
     @notice The pool of one of the factories, or an allow-listed one.
     """
     if listed != empty(address):
+        # [pool
         if self.roles[listed] & POOL == 0:
             raw_revert(method_id("Forbidden()"))
+        # pool]
         return listed
     low: address = token
     high: address = out
