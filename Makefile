@@ -30,8 +30,10 @@ test-slow: setup ## the slow tier: compilers, long walks, kill loops
 demo: setup ## real liquidations on a local chain, in about a minute
 	$(BIN)/keeper demo
 
-bench: setup ## the benchmarks, as ratios within one run
-	$(BIN)/keeper bench
+bench: setup ## the benchmarks, as ratios within one run; the README's table is written anew
+	mkdir -p .cache
+	$(BIN)/keeper bench --json > .cache/bench.jsonl
+	$(BIN)/python -m keeper.bench._readme README.md < .cache/bench.jsonl
 
 wheel: $(VENV)/.installed ## dist/keeper-*.whl
 	rm -rf dist

@@ -59,10 +59,17 @@ def _check(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
+def _bench(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="which benchmark; all when left out")
+    parser.add_argument("--accounts", type=_natural, metavar="N", help="so many, in benchmarks that count them")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+
+
 COMMANDS: Final = (
     Command("accounts", "every borrower and its health", "keeper.commands.accounts", "accounts", _accounts),
     Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
     Command("check", "everything that can be wrong before a start", "keeper.commands.check", "check", _check),
+    Command("bench", "the benchmarks, as ratios in one run", "keeper.bench", "bench", _bench, configured=False),
 )
 
 
