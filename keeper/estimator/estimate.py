@@ -166,11 +166,12 @@ def _bid(world: World, draft: Plan, parts: Sequence[Part], sold: _Sold, cost: Co
         gas_limit=world.gas.limit(cost.gas_used, policy.tx_gas),
         max_fee=gas.max_fee(world.base_fee, offer.tip, policy.window - 1, world.gas_limit, world.fee_rule),
         tip=offer.tip,
-        estimate=_identity(policy.profit_token, parts, sold, profit, cost, offer.total),
+        estimate=identity(parts, profit, prices.wei_up(policy.profit_token, sold.fee), cost, offer.total),
     )
 
 
-def _identity(token: Address, parts: Sequence[Part], sold: _Sold, profit: int, cost: Cost, bid: int) -> Estimate:
+def identity(parts: Sequence[Part], profit: int, conversion_fee: int, cost: Cost, bid: int) -> Estimate:
+    """The cost identity of liquidations that leave so much profit (in wei; it may be a loss)."""
     gross = protocol = venue = funding = 0
     for done, prices, _ in parts:
         leg, took = done.leg, done.leg.settlement
@@ -180,7 +181,7 @@ def _identity(token: Address, parts: Sequence[Part], sold: _Sold, profit: int, c
         protocol += seized - received
         venue += mul_div_up(received, done.fee_pips, PIPS)
         funding += prices.wei_up(leg.debt_asset, leg.funding.fee)
-    venue += parts[0].prices.wei_up(token, sold.fee)
+    venue += conversion_fee
     impact = gross - protocol - venue - funding - profit
     net = profit - cost.total - bid
     terms = (gross, protocol, venue, impact, funding, cost.gas, cost.l1_fee, bid, net)

@@ -13,7 +13,7 @@ from keeper.core.ports import Loan, Valued
 from keeper.core.units import ZERO_ADDRESS, Address, BlockNumber, Bps, Timestamp, Wei
 from keeper.core.venues import Liquidity, Pool, PoolKey, sorted_pair
 from keeper.devnet.layout import TREASURY
-from keeper.devnet.rpc import Receipt
+from keeper.devnet.rpc import Receipt, Tx
 from keeper.devnet.world import World as Devnet
 from keeper.estimator.bid import BidBook, BidPolicy
 from keeper.estimator.funding import own_balance
@@ -25,7 +25,7 @@ from keeper.protocols.aave_v3.profiles import PROFILES, Profile
 from keeper.venues.route.search import Routing
 from keeper.venues.uniswap_v2.venue import UniswapV2
 from tests.contracts.aave_reader import Reader
-from tests.contracts.executor_world import Rig, logs_of
+from tests.contracts.executor_world import CALLER, GAS, Rig, logs_of
 from tests.contracts.venue_world import ask, load_v3
 
 TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -194,9 +194,15 @@ class Field:
             return [*lenders, own_balance(self.world.asset("USDC"), 50_000 * 10**6)]
         return lenders
 
-    def execute(self, plan: Plan, at: int) -> Receipt:
-        self.world.rpc.rpc("evm_setNextBlockTimestamp", at)
-        return self.rig.send(plan)
+    def execute(self, plan: Plan, here: World) -> Receipt:
+        """Mined in the block it is for. Its base fee is set: a node that was set back has one of a future it forgot."""
+        rpc, tx = self.world.rpc, Tx(CALLER, self.rig.address, self.rig.calldata(plan), gas=GAS)
+        rpc.rpc("evm_setNextBlockTimestamp", here.timestamp)
+        rpc.rpc("anvil_setNextBlockBaseFeePerGas", hex(here.base_fee))
+        fees = {"maxFeePerGas": hex(10**12), "maxPriorityFeePerGas": "0x0"}
+        receipt = rpc.wait(rpc.rpc("eth_sendTransaction", tx.params() | fees))
+        assert receipt["status"] == "0x1", self.rig.refusal(plan)
+        return receipt
 
 
 TRADER: Final = Address("0x9965507d1a55bcc2695c58ba16fb37d819b0a4dc")  # account 5 of the test mnemonic

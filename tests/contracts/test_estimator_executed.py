@@ -1,20 +1,24 @@
 """Plans against what the real contracts do with them: every amount to the unit, net profit but for the gas."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
+from random import Random
 
 import pytest
 
 from keeper.contracts.decode import skipped_legs
 from keeper.core.plans import Plan, Skip
+from keeper.devnet.anvil import Anvil
 from keeper.devnet.world import World
 from keeper.estimator.decide import decide
-from keeper.estimator.gas import Shape
+from keeper.estimator.gas import Shape, next_base_fee
 from keeper.estimator.pack import pack
 from keeper.estimator.world import Candidate
 from keeper.estimator.world import World as Moment
 from tests.contracts.estimator_devnet import Field, check_plan, realised_net
-from tests.contracts.executor_world import logs_of
+from tests.contracts.executor_world import CALLER, logs_of
 
 
 def learned(field: Field, here: Moment, candidate: Candidate) -> Plan | Skip:
@@ -25,7 +29,7 @@ def learned(field: Field, here: Moment, candidate: Candidate) -> Plan | Skip:
             return plan
         shape = Shape.of(plan.legs, plan.conversions)
         with field.undone():
-            used = int(field.execute(plan, here.timestamp)["gasUsed"], 16)
+            used = int(field.execute(plan, here)["gasUsed"], 16)
         field.gas = field.gas.learn(shape, used)
         here = replace(here, gas=replace(field.gas, learned={**field.gas.learned, shape: used}))
         plan = decide(here, candidate)
@@ -40,7 +44,7 @@ def one_plan(field: Field, here: Moment, candidate: Candidate, seen: Counter[str
         seen[f"skip {plan.reason.value}"] += 1
         return
     with field.undone():
-        receipt = field.execute(plan, here.timestamp)
+        receipt = field.execute(plan, here)
         check_plan(field, plan, receipt)
         net = realised_net(field, receipt)
         assert abs(net - plan.estimate.net) * 1000 <= abs(net), (net, plan.estimate)
@@ -65,7 +69,9 @@ def run(world: World, seed: int, plans: int, borrowers: int) -> Counter[str]:
             moment = field.moment(at, lenders)
             for account in field.fallen():
                 some = field.rng.sample(lenders, field.rng.randint(0, len(lenders)))
-                splits = replace(moment.policy.routing, max_splits=field.rng.randint(1, 3))
+                pools = sorted(moment.liquidity.pools)
+                locked = frozenset(field.rng.sample(pools, field.rng.choice((0, 0, len(pools) // 2))))
+                splits = replace(moment.policy.routing, max_splits=field.rng.randint(1, 3), locked=locked)
                 here = replace(
                     moment, lenders=tuple(some), gas=field.gas, policy=replace(moment.policy, routing=splits)
                 )
@@ -97,6 +103,22 @@ def test_a_thousand_random_plans(any_world: World, seed: int) -> None:
     assert all(seen[kind] for kind in wanted), seen
 
 
+def test_base_fees_of_blocks_of_all_fillings(make_anvil: Callable[..., Anvil], seed: int) -> None:
+    """The node's own base fees, block after block, against the rule."""
+    rng, rpc = Random(seed), make_anvil(gas_limit=3_000_000, no_mining=True).rpc
+    for _ in range(30):
+        for _ in range(rng.choice((0, 1, 2, 5))):
+            data = "0x" + "ff" * rng.randint(0, 14_000)
+            burner = {"from": CALLER, "to": CALLER, "gas": hex(600_000), "data": data}
+            rpc.rpc("eth_sendTransaction", burner | {"maxFeePerGas": hex(10**13), "maxPriorityFeePerGas": "0x0"})
+        rpc.rpc("evm_mine")
+    blocks = [rpc.rpc("eth_getBlockByNumber", hex(n), False) for n in range(31)]
+    fees = [(int(b["baseFeePerGas"], 16), int(b["gasUsed"], 16), int(b["gasLimit"], 16)) for b in blocks]
+    for before, after in pairwise(fees):
+        assert after[0] == next_base_fee(*before)
+    assert len({used > limit // 2 for _, used, limit in fees}) == 2
+
+
 def test_packed_accounts_in_one_transaction(world: World, seed: int) -> None:
     """Many legs that sell into the same pools: the total is what was predicted, and nobody is skipped."""
     field = Field.open(world, 40, seed)
@@ -110,7 +132,7 @@ def test_packed_accounts_in_one_transaction(world: World, seed: int) -> None:
             if not packed.plans:
                 continue
             plan = packed.plans[0]
-            receipt = field.execute(plan, at)
+            receipt = field.execute(plan, here)
             assert skipped_legs(logs_of(receipt), field.rig.address) == []
             realised = field.rig.realised(receipt)
             assert int(realised.profit) == plan.estimate.profit
