@@ -65,7 +65,15 @@ def _bench(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
+def _demo(parser: ArgumentParser) -> None:
+    parser.add_argument("--accounts", type=_natural, default=25, metavar="N", help="borrowers (default 25)")
+    parser.add_argument("--seed", type=_natural, default=7, metavar="N", help="another story (default 7)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="save the report as JSON")
+    parser.add_argument("--pace", type=float, default=1.2, metavar="S", help="seconds a slot (default 1.2)")
+
+
 COMMANDS: Final = (
+    Command("demo", "the whole keeper on a local world, offline", "keeper.demo.run", "demo", _demo, configured=False),
     Command("accounts", "every borrower and its health", "keeper.commands.accounts", "accounts", _accounts),
     Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
     Command("check", "everything that can be wrong before a start", "keeper.commands.check", "check", _check),

@@ -15,16 +15,24 @@ from keeper.books import endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.core.events import Block
 from keeper.core.units import ZERO_ADDRESS, Address, Wei
-from keeper.errors import StateCorrupt
+from keeper.errors import ConfigError, StateCorrupt
 from keeper.estimator.bid import BidPolicy
 from keeper.estimator.risk import LossCaps
 from keeper.estimator.world import Policy, Risk
+from keeper.executor.attempt import Pace
+from keeper.executor.executor import Executor, Setup
+from keeper.executor.fanout import Fanout
+from keeper.executor.relays.registry import channels
+from keeper.executor.relays.transport import Transport
+from keeper.executor.signer import Signer
+from keeper.hands import hands_of
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.live import Live
 from keeper.indexer.pools import PoolFeed
 from keeper.log import get_logger
 from keeper.pipeline import Pipeline
 from keeper.settings import Settings
+from keeper.store.journal import Journal
 from keeper.store.store import Store
 from keeper.venues.book import VenueBook
 from keeper.venues.registry import VENUES
@@ -36,8 +44,10 @@ log = get_logger()
 class Keeper:
     """All parts of a running keeper."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, signer: Signer | None = None) -> None:
         self.settings = settings
+        self._signer = signer
+        self._journal: Journal | None = None
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -64,13 +74,14 @@ class Keeper:
             Heads(self.pool, settings.chain.ws, chain_id=settings.chain.id, block_time=settings.chain.block_time)
         )
         self.pools: PoolFeed | None = None
+        self.executor = await self._hands(opening)
         self.pipeline = Pipeline(
             markets=lambda: self.indexer.markets,
             liquidity=lambda: self._venues().book.liquidity,
             lenders=list,
             policy=policy(settings),
             risk=lambda: Risk(caps=loss_caps(settings)),
-            sender=None,
+            sender=self.executor,
             block_time=settings.chain.block_time,
         )
         self.live = Live(
@@ -80,6 +91,42 @@ class Keeper:
             audit_sample=settings.ops.audit_sample,
             then=self._on_block,
         )
+
+    async def _hands(self, opening: AsyncExitStack) -> Executor | None:
+        """The executor, when there is everything that sending takes."""
+        transport = await opening.enter_async_context(Transport())
+        hands = hands_of(self.settings, transport, self._signer)
+        if hands is None:
+            return None
+        settings = self.settings
+        sent = channels(
+            hands.relays, transport, hands.identity, hands.signer.addresses, allow_public=settings.policy.allow_public
+        )
+        self._journal = journal = Journal(settings.store.path, settings.chain.id)
+        opening.callback(journal.close)
+        return Executor(
+            node=self.pool,
+            signer=hands.signer,
+            fanout=Fanout(sent),
+            journal=journal,
+            setup=Setup(
+                chain_id=settings.chain.id,
+                contract=hands.contract,
+                pace=Pace(window=settings.policy.window, block_time=settings.chain.block_time),
+                minimum=settings.risk.min_balance,
+            ),
+        )
+
+    def journal(self) -> Journal:
+        """The journal, to be read."""
+        if self._journal is None:
+            raise ConfigError("nothing is sent, so there is no journal")
+        return self._journal
+
+    @property
+    def sends(self) -> bool:
+        """Whether anything can be sent at all."""
+        return self.executor is not None
 
     async def run(self) -> None:
         """Follow the chain until cancelled."""

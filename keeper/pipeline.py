@@ -37,7 +37,7 @@ SLICE = 500  # accounts confirmed before the loop gets a turn
 class Sender(Protocol):
     """What the pipeline needs of the executor."""
 
-    async def submit(self, plans: Sequence[Plan], head: Block) -> None: ...
+    async def submit(self, plans: Sequence[Plan], head: Block) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Pipeline:
         packed = await self._plan(target, candidates)
         planned = time.perf_counter()
         self._tell(packed, {"confirm": confirmed - started, "plan": planned - confirmed})
-        if self._sender is not None and packed.plans:
+        if self._sender is not None:  # also without plans: what is open is tried again or asked back
             await self._sender.submit(packed.plans, head)
         return packed
 

@@ -1,11 +1,12 @@
 """What happens in the demonstration, slot by slot: a calm start, a crash, a lost websocket, a reorganisation, an end.
 
-Law: the same seed plays the same story. Feeds move first and arbitrageurs follow in the next slot, as on any chain.
+Law: the same seed plays the same story. The market falls first: pools and feeds move in one slot.
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Final
 
 from keeper.core.units import Address
@@ -59,17 +60,41 @@ class Actors:
     def prepare(self) -> None:
         """Everything traders need, before the first slot."""
         self._world.fund(TRADER)
+        uniswap = self._world.layout.uniswap
         for symbol in self._world.layout.tokens:
-            self._world.rpc.send_all(self._world.hand_out(symbol, TRADER, PLENTY, self._world.layout.uniswap.router))
+            for router in (uniswap.router, uniswap.v2_router):
+                self._world.rpc.send_all(self._world.hand_out(symbol, TRADER, PLENTY, router))
 
     def follow(self) -> list[Tx]:
-        """Trades that bring every pool to the feeds' present prices."""
-        return [tx for name in self._world.layout.uniswap.pools for tx in self._aligned(name)]
+        """Trades that bring every pool to the newest prices."""
+        uniswap = self._world.layout.uniswap
+        return [
+            *(tx for name in uniswap.pools for tx in self._aligned(name)),
+            *(tx for name in uniswap.pairs for tx in self._balanced(name)),
+        ]
+
+    def _balanced(self, name: str) -> Sequence[Tx]:
+        """The same for a constant-product pair: sell until the reserves stand in the ratio of the prices."""
+        world = self._world
+        one, other = name.split("/")
+        prices = {symbol: self._price(symbol) for symbol in (one, other)}
+        sides = sides_of(world.layout.tokens, prices, one, other)
+        reserve0, reserve1, _ = world.v2_pair(name).call("getReserves")
+        wanted = isqrt((reserve0 * reserve1 << 192) // sides.sqrt_price_x96**2)
+        order = [sides.token0, sides.token1] if wanted > reserve0 else [sides.token1, sides.token0]
+        amount = wanted - reserve0 if wanted > reserve0 else reserve0 * reserve1 // wanted - reserve1
+        if amount * 2_000 < (reserve0 if wanted > reserve0 else reserve1):
+            return []  # nearer than the fee
+        swap = (amount, 0, order, TRADER, DEADLINE)
+        return [world.v2_router.tx("swapExactTokensForTokens", *swap, sender=TRADER)]
+
+    def _price(self, symbol: str) -> int:
+        return self._prices.get(symbol) or self._world.feed_price(symbol)
 
     def _aligned(self, name: str) -> Sequence[Tx]:
         world = self._world
         one, other, fee = name.split("/")
-        prices = {symbol: world.feed_price(symbol) for symbol in (one, other)}
+        prices = {symbol: self._price(symbol) for symbol in (one, other)}
         sides = sides_of(world.layout.tokens, prices, one, other)
         now, target = world.v3_pool(name).call("slot0")[0], sides.sqrt_price_x96
         if now == target:

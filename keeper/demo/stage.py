@@ -23,6 +23,7 @@ from keeper.devnet.world import World
 from keeper.executor.deploy import CREATE2_FACTORY
 from keeper.settings import Settings
 
+KINDS: Final = {VenueKind.UNISWAP_V2: "uniswap_v2", VenueKind.UNISWAP_V3: "uniswap_v3"}
 GAS: Final = 6_000_000
 TREASURY: Final = Address("0x00000000000000000000000000000000000ca5e0")
 OWNER: Final = Address("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266")  # account 0 of the test mnemonic
@@ -72,7 +73,6 @@ def deploy_executor(world: World, callers: Sequence[Address]) -> Address:
 
 def settings_of(world: World, relay: StandInRelay, executor: Address, folder: Path) -> Settings:
     """The configuration an operator of this world would write."""
-    uniswap = world.layout.uniswap
     values: dict[str, Any] = {
         "chain": {
             "id": world.anvil.options.chain_id,
@@ -83,8 +83,8 @@ def settings_of(world: World, relay: StandInRelay, executor: Address, folder: Pa
         },
         "markets": [{"protocol": "aave_v3", "address": world.layout.aave.provider, "from_block": 0}],
         "venues": [
-            {"kind": "uniswap_v3", "address": uniswap.v3_factory, "init_code_hash": _hash(world, VenueKind.UNISWAP_V3)},
-            {"kind": "uniswap_v2", "address": uniswap.v2_factory, "init_code_hash": _hash(world, VenueKind.UNISWAP_V2)},
+            {"kind": KINDS[one.kind], "address": one.deployer, "init_code_hash": "0x" + one.init_hash.hex()}
+            for one in factories(world)
         ],
         "executor": {"address": executor, "profit_recipient": TREASURY},
         "relays": [{"kind": "flashbots", "url": relay.url}],
@@ -92,7 +92,3 @@ def settings_of(world: World, relay: StandInRelay, executor: Address, folder: Pa
         "ops": {"port": 0, "audit_every": 10},
     }
     return Settings(**values)
-
-
-def _hash(world: World, kind: VenueKind) -> str:
-    return next("0x" + one.init_hash.hex() for one in factories(world) if one.kind is kind)

@@ -143,6 +143,10 @@ class StandInRelay:
         async with self._turn:
             return await self._slot(winner)
 
+    def drop_sockets(self) -> int:
+        """Cut every websocket without a word; how many there were."""
+        return self._doors.drop_sockets()
+
     async def reorg(self, depth: int = 1, fate: Returned = "returned") -> None:
         """Replace the last blocks by others.
 

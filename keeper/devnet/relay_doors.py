@@ -41,6 +41,14 @@ class Doors:
         self._faults = faults
         self._publish = publish
         self.closing = asyncio.Event()
+        self._sockets: set[asyncio.Transport] = set()
+
+    def drop_sockets(self) -> int:
+        """Cut every websocket of the node's door without a word; how many there were."""
+        cut = list(self._sockets)
+        for transport in cut:
+            transport.abort()
+        return len(cut)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=LARGEST)
@@ -114,20 +122,26 @@ class Doors:
     async def _node_socket(self, request: web.Request) -> web.StreamResponse:
         client = web.WebSocketResponse(max_msg_size=LARGEST)
         await client.prepare(request)
+        transport = request.transport
+        if transport is not None:
+            self._sockets.add(transport)
         async with aiohttp.ClientSession() as session, session.ws_connect(self._node_ws, max_msg_size=LARGEST) as node:
             back = asyncio.ensure_future(_pump(node, client))
             closing = asyncio.ensure_future(self._hang_up(client))
             try:
                 async for message in client:
                     await self._miner.open.wait()
-                    answer = await self._diverted(message.data.encode())
+                    body = message.data if isinstance(message.data, bytes) else message.data.encode()
+                    answer = await self._diverted(body)
                     if answer is None:
-                        await node.send_str(message.data)
+                        await node.send_str(body.decode())
                     else:
                         await client.send_str(answer.decode())
             finally:
                 back.cancel()
                 closing.cancel()
+                if transport is not None:
+                    self._sockets.discard(transport)
         return client
 
     async def _hang_up(self, client: web.WebSocketResponse) -> None:

@@ -76,6 +76,10 @@ class Stage:
         """A pool by its name, as ``WETH/USDC/500``."""
         return self.uniswap_contract("UniswapV3Pool", self.layout.uniswap.pools[name])
 
+    def v2_pair(self, name: str) -> Contract:
+        """A pair by its name, as ``WETH/USDC``."""
+        return self.uniswap_contract("UniswapV2Pair", self.layout.uniswap.pairs[name])
+
     def uniswap_contract(self, name: str, address: Address) -> Contract:
         return Contract(self.rpc, address, uniswap.contract_artifact(name).abi)
 

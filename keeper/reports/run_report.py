@@ -1,7 +1,7 @@
 """What a run of the keeper did, for people and for scripts: liquidations, refusals, totals.
 
 Law: realised figures come from the ledger and from logs of landed transactions, never from plans. A transaction with
-several liquidations shares its net among them by what each repaid, and the shares add up to the whole.
+several liquidations shares its net and gas equally among them, and the shares add up to the whole.
 """
 
 import json
@@ -15,6 +15,7 @@ from keeper.core.journal import Entry, Line
 from keeper.core.plans import Leg, Skip
 from keeper.core.units import Address, BlockNumber
 from keeper.output import decimal
+from keeper.store.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,19 @@ class RunReport:
         path.write_text(json.dumps(decimal(self.record()), indent=2) + "\n", encoding="utf-8")
 
 
+def landed(journal: Journal) -> list[tuple[Entry, Line]]:
+    """Every transaction of ours that is on chain as far as the ledger knows, with its opportunity."""
+    by_opportunity: dict[str, list[Line]] = {}
+    for line in journal.lines():
+        by_opportunity.setdefault(line.opportunity, []).append(line)
+    found = []
+    for opportunity, lines in by_opportunity.items():
+        entry, line = journal.find(opportunity), lines[-1]
+        if entry is not None and not line.reversal:
+            found.append((entry, line))
+    return found
+
+
 def liquidated(entry: Entry, line: Line, logs: Iterable[Log], executor: Address) -> list[Liquidated]:
     """The liquidations of one landed transaction."""
     variant = entry.variant(line.tx)
@@ -82,7 +96,7 @@ def liquidated(entry: Entry, line: Line, logs: Iterable[Log], executor: Address)
         return []
     undone = {place for place, _ in skipped_legs(logs, executor)}
     legs = [leg for place, leg in enumerate(variant.plan.legs) if place not in undone]
-    weights = [leg.settlement.paid for leg in legs]
+    weights = [1] * len(legs)
     shares = zip(
         legs, shared(line.predicted, weights), shared(line.net, weights), shared(line.gas_used, weights), strict=True
     )

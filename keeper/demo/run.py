@@ -1,0 +1,254 @@
+"""``keeper demo``: the whole keeper on a local world, from a calm start through a crash to a summary.
+
+Laws
+- It ends by itself, and exits 0 only if everything went right: nothing public, nothing reverted, nobody left who could
+  have been liquidated at a profit, and a ledger that equals what the chain says.
+- Every process and file it made is gone afterwards, also on Ctrl-C.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from keeper.core.events import Log
+from keeper.core.journal import OPEN, State
+from keeper.core.ports import Quarantine
+from keeper.core.units import WAD, Address
+from keeper.daemon import Keeper
+from keeper.demo.script import Actors, Moment, story
+from keeper.demo.show import Scene, Show
+from keeper.demo.stage import Stage, stage
+from keeper.errors import DevnetError, Exit
+from keeper.executor.lifecycle import Change
+from keeper.executor.signer import LocalSigner
+from keeper.indexer.audit import audit, live_rows
+from keeper.log import configure, get_logger
+from keeper.reports.run_report import Liquidated, RunReport, landed, liquidated
+
+DRAIN: Final = 12  # more slots at most, until nothing is in flight
+READY_WITHIN: Final = 60.0
+CAUGHT_UP_WITHIN: Final = 20.0
+KEYS: Final = (  # accounts 1, 2, 3 and 5 of the publicly known test mnemonic
+    "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+    "7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
+    "8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
+)
+log = get_logger()
+
+
+async def demo(args: Namespace) -> int:
+    """Set the stage, play the story, tell what came of it."""
+    with tempfile.TemporaryDirectory(prefix="keeper-demo-") as name:
+        folder = Path(name)
+        signer = LocalSigner([bytes.fromhex(key) for key in KEYS])
+        async with stage(folder, args.accounts, args.seed, signer.addresses) as at:
+            scene = Scene()
+            with Show(scene) as show, _quiet(folder, live=show.live):
+                async with Keeper(at.settings, signer) as keeper:
+                    play = Play(at, keeper, scene, show, signer.addresses)
+                    report = await play.run(args.seed, args.pace)
+                    problems = await play.problems(report)
+    if args.report is not None:
+        report.write(args.report)
+    _tell(report, problems, args)
+    return Exit.NO if problems else Exit.DONE
+
+
+@contextlib.contextmanager
+def _quiet(folder: Path, *, live: bool) -> Iterator[None]:
+    """While somebody watches the live view, log lines go to a file."""
+    if not live:
+        yield
+        return
+    with (folder / "keeper.log").open("w", encoding="utf-8") as file:
+        configure("info", stream=file, human=False)
+        yield
+    configure("info")
+
+
+def _tell(report: RunReport, problems: Sequence[str], args: Namespace) -> None:
+    """The summary."""
+    out = Console(soft_wrap=True)
+    table = Table("account", "repaid", "seized", "predicted ETH", "realised ETH", "gas", "block", title_justify="left")
+    table.title = f"{len(report.liquidations)} liquidations, seed {args.seed}"
+    for one in report.liquidations:
+        table.add_row(
+            one.account[:12],
+            str(one.repaid),
+            str(one.seized),
+            f"{one.predicted_net_wei / WAD:.6f}",
+            f"{one.realised_net_wei / WAD:.6f}",
+            str(one.gas_used),
+            str(one.block),
+        )
+    out.print(table)
+    for reason, count in Counter(skip.reason.value for skip in report.skips).items():
+        out.print(f"refused: {count} x {reason}")
+    out.print(
+        f"predicted {report.predicted / WAD:+.6f} ETH, realised {report.realised / WAD:+.6f} ETH after gas and bids"
+    )
+    out.print(f"reverted {report.reverted}, public {report.public_broadcasts}, shock in block {report.shock_block}")
+    if args.report is not None:
+        out.print(f"report: {args.report}")
+    for problem in problems:
+        out.print(f"problem: {problem}", style="red")
+    out.print("everything went right" if not problems else "not everything went right")
+
+
+def _logs(receipt: Mapping[str, Any]) -> list[Log]:
+    return msgspec.convert(receipt["logs"], list[Log], strict=False)
+
+
+class Play:
+    """One performance."""
+
+    def __init__(self, at: Stage, keeper: Keeper, scene: Scene, show: Show, addresses: Sequence[Address]) -> None:
+        self.at, self.keeper, self.scene, self.show, self.addresses = at, keeper, scene, show, addresses
+        self.changes: list[Change] = []
+        self.shock_block: int | None = None
+        if keeper.executor is None:
+            raise DevnetError("the demonstration's keeper has no executor")
+        self.executor = keeper.executor
+        self.executor.listeners.append(self._changed)
+
+    async def run(self, seed: int, pace: float) -> RunReport:
+        """The story and what follows, with the keeper's own task beside it."""
+        actors = Actors(self.at.world)
+        actors.prepare()
+        task = asyncio.create_task(self.keeper.run())
+        try:
+            await self._until_ready(task)
+            for moment in story(seed):
+                await self._slot(actors, moment, pace, task)
+            for _ in range(DRAIN):
+                await self._slot(actors, Moment(1.0, words="the end"), pace, task)
+                if not any(entry.state in OPEN for entry in self.executor.entries) and not self._weak():
+                    break
+            await self._caught_up(task)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return await self.report()
+
+    async def _slot(self, actors: Actors, moment: Moment, pace: float, task: "asyncio.Task[None]") -> None:
+        if moment.factor != 1.0:
+            actors.stage([*actors.move(moment), *actors.follow()])
+        if moment.drop_socket:
+            self.at.relay.drop_sockets()
+            self.scene.happened("all websockets were cut")
+        await asyncio.sleep(pace)
+        slot = await self.at.relay.slot()
+        if moment.words == "the crash" and self.shock_block is None:
+            self.shock_block = slot.number
+        if moment.reorg:
+            await asyncio.sleep(pace / 2)
+            await self.at.relay.reorg(moment.reorg)
+            self.scene.happened(f"the last {moment.reorg} blocks were replaced")
+        self._draw(moment)
+        if task.done():
+            task.result()
+            raise DevnetError("the keeper's task ended before the demonstration")
+
+    async def _until_ready(self, task: "asyncio.Task[None]") -> None:
+        async with asyncio.timeout(READY_WITHIN):
+            while not self.keeper.live.ready:
+                if task.done():
+                    task.result()
+                await asyncio.sleep(0.05)
+
+    async def _caught_up(self, task: "asyncio.Task[None]") -> None:
+        async with asyncio.timeout(CAUGHT_UP_WITHIN):
+            while self._behind() or not self.keeper.live.ready:
+                if task.done():
+                    task.result()
+                await asyncio.sleep(0.05)
+
+    def _behind(self) -> bool:
+        tip = self.keeper.indexer.tip
+        return tip is None or tip.number < self.at.world.block_number()
+
+    # what is seen --------------------------------------------------------------------------------------------------
+
+    def _changed(self, change: Change) -> None:
+        self.changes.append(change)
+        profit = f", {change.line.net / WAD:+.6f} ETH" if change.line else ""
+        what = "undone" if change.undone else change.entry.state.value
+        self.scene.happened(f"{what}: {len(change.entry.accounts)} account(s){profit}")
+
+    def _draw(self, moment: Moment) -> None:
+        scene, world = self.scene, self.at.world
+        scene.block, scene.words = world.block_number(), moment.words
+        scene.prices = {symbol: world.price(symbol) for symbol in ("WETH", "WBTC", "LINK", "WSTETH")}
+        scene.factors = self._factors()
+        outcomes = Counter(change.entry.state.value for change in self.changes if change.entry.state is not State.FINAL)
+        scene.outcomes = {"planned": self.keeper.pipeline.planned, **outcomes}
+        scene.realised = self.executor.total
+        self.show.draw()
+
+    def _factors(self) -> list[int]:
+        tip = self.keeper.indexer.tip
+        if tip is None:
+            return []
+        found = [
+            market.adapter.health(market.book, row, tip.timestamp)
+            for market in self.keeper.indexer.markets
+            for row in live_rows(market.book)
+        ]
+        return [health.health_factor for health in found if not isinstance(health, Quarantine)]
+
+    def _weak(self) -> bool:
+        """Whether somebody is liquidatable and was not refused with a reason."""
+        weak = {account for _, account in self.keeper.pipeline.watch.unhealthy}
+        return bool(weak - set(self.keeper.pipeline.watch.skips))
+
+    # what came of it -----------------------------------------------------------------------------------------------
+
+    async def report(self) -> RunReport:
+        """From the journal, the ledger and the chain."""
+        done: list[Liquidated] = []
+        reverted = 0
+        contract = Address(self.at.settings.executor.address or "")
+        for entry, line in landed(self.keeper.journal()):
+            receipt = await self.keeper.pool.request("eth_getTransactionReceipt", (line.tx,))
+            reverted += receipt["status"] != "0x1"
+            done.extend(liquidated(entry, line, _logs(receipt), contract))
+        skips = tuple(self.keeper.pipeline.watch.skips.values())
+        public = len(self.at.relay.public.sent_by(self.addresses))
+        return RunReport(tuple(done), skips, reverted, public, self.shock_block)
+
+    async def problems(self, report: RunReport) -> list[str]:
+        """Everything that did not go right."""
+        found = []
+        if not report.liquidations:
+            found.append("nobody was liquidated")
+        if report.reverted:
+            found.append(f"{report.reverted} transactions reverted")
+        if report.public_broadcasts:
+            found.append(f"{report.public_broadcasts} transactions were public")
+        if self._weak():
+            found.append("liquidatable accounts were left without a reason")
+        if report.realised != self.executor.total:
+            found.append(f"the report says {report.realised} wei, the ledger {self.executor.total}")
+        return found + await self._drifts()
+
+    async def _drifts(self) -> list[str]:
+        """The book against the chain, all of it."""
+        tip = self.keeper.indexer.tip
+        if tip is None:
+            return ["nothing was indexed"]
+        drifts = [
+            drift
+            for market in self.keeper.indexer.markets
+            for drift in await audit(self.keeper.pool, market, live_rows(market.book), tip)
+        ]
+        return [f"the book differs from the chain on {len(drifts)} accounts"] if drifts else []
