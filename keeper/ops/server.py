@@ -155,9 +155,8 @@ def _wanted(request: web.Request) -> Address | None:
 
 
 def _refused(why: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(
-        body=msgspec.json.encode({"error": why}), content_type="application/json", headers=HEADERS
-    )
+    text = msgspec.json.encode({"error": why}).decode()
+    return web.HTTPBadRequest(text=text, content_type="application/json", headers=HEADERS)
 
 
 def _json(record: Mapping[str, object], code: int = 200) -> web.Response:

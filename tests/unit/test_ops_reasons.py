@@ -1,0 +1,185 @@
+"""A stored reason for every account not liquidated, in a real state file, read by another process while keeper runs."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from keeper.core.plans import Reason, Skip
+from keeper.core.units import Address
+from keeper.errors import StateCorrupt
+from keeper.store.reasons import PLANNED, RECOVERED, Reasons, Why, why
+from keeper.store.store import Store
+from tests.unit.ops_world import ALICE, BOB, block, logging_to_memory
+
+ASK = """
+import sys
+from pathlib import Path
+from keeper.store.reasons import why
+print(why(Path(sys.argv[1]), sys.argv[2]).reason)
+"""
+
+
+@pytest.fixture
+def logged() -> Iterator[Callable[[], list[dict[str, object]]]]:
+    with logging_to_memory() as lines:
+        yield lines
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keeper.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with closing(Store(path, 1)) as made:
+        yield made
+
+
+def skip(account: Address, reason: Reason = Reason.UNPROFITABLE, term: str = "net -1 < 0") -> Skip:
+    return Skip(account, reason, term)
+
+
+def known(found: Why | None) -> tuple[str, str, int, int, str]:
+    assert found is not None
+    return found.reason, found.term, found.since, found.block, found.ended
+
+
+def test_a_reason_lasts_changes_and_ends(store: Store, path: Path) -> None:
+    reasons = Reasons(store)
+    reasons.update(block(10), [skip(ALICE)])
+    reasons.update(block(11), [skip(ALICE, term="net -2 < 0")])
+    assert known(reasons.of(ALICE)) == ("unprofitable", "net -2 < 0", 10, 11, "")
+    reasons.update(block(12), [skip(ALICE, Reason.NO_ROUTE, "WETH to TIX")])
+    assert known(why(path, ALICE)) == ("no_route", "WETH to TIX", 12, 12, "")
+    reasons.update(block(13), [])
+    assert known(why(path, ALICE)) == known(reasons.of(ALICE)) == ("no_route", "WETH to TIX", 12, 13, RECOVERED)
+    assert list(reasons.held()) == []
+
+
+def test_who_was_planned_did_not_recover(store: Store) -> None:
+    reasons = Reasons(store)
+    reasons.update(block(10), [skip(ALICE), skip(BOB)])
+    reasons.update(block(11), [], planned={BOB})
+    assert known(reasons.of(ALICE))[-1] == RECOVERED
+    assert known(reasons.of(BOB))[-1] == PLANNED
+
+
+def test_what_is_counted_and_listed_is_what_holds(store: Store) -> None:
+    reasons = Reasons(store)
+    reasons.update(block(9), [skip(BOB)])
+    reasons.update(block(10), [skip(BOB), skip(ALICE, Reason.DUST)])
+    assert reasons.counts() == {"unprofitable": 1, "dust": 1}
+    assert [one.account for one in reasons.held()] == [BOB, ALICE]
+
+
+def test_a_lasting_reason_is_written_now_and_then_and_at_the_end(store: Store, path: Path) -> None:
+    reasons = Reasons(store, refresh=4)
+    seen = []
+    for number in range(10, 20):
+        reasons.update(block(number), [skip(ALICE, term=str(number))])
+        seen.append(known(why(path, ALICE))[1])
+    assert seen == ["10"] * 4 + ["14"] * 4 + ["18"] * 2
+    reasons.close()
+    assert known(why(path, ALICE)) == ("unprofitable", "19", 10, 19, "")
+
+
+def test_a_restart_goes_on_where_it_was(path: Path) -> None:
+    with closing(Store(path, 1)) as first:
+        Reasons(first).update(block(10), [skip(ALICE), skip(BOB)])
+    with closing(Store(path, 1)) as again:
+        reasons = Reasons(again)
+        reasons.update(block(12), [skip(ALICE)])
+        assert known(reasons.of(ALICE)) == ("unprofitable", "net -1 < 0", 10, 12, "")
+        assert known(reasons.of(BOB))[-1] == RECOVERED
+
+
+def test_the_file_agrees_with_a_plain_model_whatever_happens(store: Store, path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    everyone = [Address(f"0x{place:040x}") for place in range(12)]
+    reasons, model = Reasons(store, refresh=1), dict[Address, tuple[str, int, int, str]]()
+    for number in range(1, 120):
+        refused = {
+            who: draw.choice([Reason.DUST, Reason.NO_ROUTE]) for who in draw.sample(everyone, draw.randrange(12))
+        }
+        planned = set(draw.sample(everyone, 3)) - set(refused)
+        reasons.update(block(number), [skip(who, reason) for who, reason in refused.items()], planned)
+        for who, (reason, since, _, ended) in list(model.items()):
+            if who not in refused and not ended:
+                model[who] = (reason, since, number, PLANNED if who in planned else RECOVERED)
+        for who, now in refused.items():
+            before = model.get(who)
+            lasts = before is not None and before[0] == now.value and not before[3]
+            model[who] = (now.value, before[1] if before is not None and lasts else number, number, "")
+    for who in everyone:
+        found = why(path, who)
+        assert (found and (found.reason, found.since, found.block, found.ended)) == model.get(who)
+
+
+def test_rows_are_bounded_and_those_that_hold_stay_longest(store: Store) -> None:
+    reasons = Reasons(store, limit=10)
+    crowd = [Address(f"0x{place:040x}") for place in range(30)]
+    reasons.update(block(1), [skip(ALICE)])
+    for number, one in enumerate(crowd, start=2):
+        reasons.update(block(number), [skip(ALICE), skip(one)])
+    rows = {account for (account,) in store.db.execute("SELECT account FROM reason")}
+    assert len(rows) == 10
+    assert rows > {ALICE, *crowd[-8:]}
+
+
+def test_a_full_disk_stops_nothing_and_loses_nothing(
+    store: Store, path: Path, logged: Callable[[], list[dict[str, object]]]
+) -> None:
+    reasons = Reasons(store)
+    reasons.update(block(1), [skip(BOB)])
+    (pages,) = store.db.execute("PRAGMA page_count").fetchone()
+    store.db.execute(f"PRAGMA max_page_count = {pages}")
+    crowd = [Address(f"0x{place:040x}") for place in range(500)]
+    reasons.update(block(2), [skip(one, term="x" * 100) for one in crowd])
+    assert why(path, crowd[0]) is None
+    assert known(reasons.of(crowd[0]))[2] == 2
+    (line,) = logged()
+    assert (line["event"], line["error"], line["rows"]) == ("store.write_failed", "database or disk is full", "501")
+    assert known(reasons.of(BOB))[-1] == RECOVERED
+    store.db.execute("PRAGMA max_page_count = 100000")
+    reasons.update(block(3), [skip(one, term="x" * 100) for one in crowd[1:]])
+    assert known(why(path, crowd[0]))[-1] == RECOVERED
+    assert known(why(path, crowd[499]))[2:] == (2, 3, "")
+    assert known(why(path, BOB))[-1] == RECOVERED
+
+
+def test_another_process_asks_while_keeper_runs(store: Store, path: Path) -> None:
+    Reasons(store).update(block(10), [skip(ALICE, Reason.NO_ROUTE, "WETH to TIX")])
+    asked = subprocess.run([sys.executable, "-c", ASK, str(path), ALICE], capture_output=True, text=True, check=True)
+    assert asked.stdout == "no_route\n"
+
+
+def test_nobody_knows_an_account_that_was_never_refused(store: Store, path: Path) -> None:
+    assert why(path, ALICE) is None  # a file of a keeper that never decided anything
+    assert Reasons(store).of(ALICE) is None
+    assert why(path, ALICE) is None
+
+
+def test_what_is_no_state_file_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(StateCorrupt, match="does not exist"):
+        why(tmp_path / "nothing", ALICE)
+    (tmp_path / "text").write_text("this is not a database, whatever its name says", encoding="utf-8")
+    with pytest.raises(StateCorrupt, match="cannot be read"):
+        why(tmp_path / "text", ALICE)
+
+
+def test_reasons_live_beside_the_books_and_survive_a_restored_checkpoint(store: Store) -> None:
+    reasons = Reasons(store)
+    store.anchor(block(1))
+    number = store.save_checkpoint()
+    reasons.update(block(2), [skip(ALICE)])
+    store.restore_checkpoint(number)
+    assert store.db.execute("SELECT count(*) FROM reason").fetchone() == (1,)
+    with pytest.raises(sqlite3.IntegrityError), store.transaction() as db:
+        db.execute("INSERT INTO reason (account) VALUES (?)", (BOB,))
