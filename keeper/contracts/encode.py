@@ -38,6 +38,11 @@ SET_ROLES: Final = bytes.fromhex("c6896958")  # set_roles(address[],uint256)
 LIQUIDATION_CALL: Final = bytes.fromhex("00a718a9")  # liquidationCall(address,address,address,uint256,bool)
 LIQUIDATION_CALL_L2: Final = bytes.fromhex("fd21ecff")  # liquidationCall(bytes32,bytes32)
 
+INIT_HASHES: Final = {  # of the pools of Uniswap's own factories, on nearly every chain
+    VenueKind.UNISWAP_V2: bytes.fromhex("96e8ac4277198ff8b6f785478aa9a39f403cb768dd02cbee326c3e7da348845f"),
+    VenueKind.UNISWAP_V3: bytes.fromhex("e34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54"),
+}
+
 WORD: Final = 32
 MAX_STEPS: Final = 128
 MAX_CONVERSIONS: Final = 8

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from keeper.contracts.decode import skipped_legs
-from keeper.contracts.encode import Role
+from keeper.contracts.encode import INIT_HASHES, Role, pool_address
 from keeper.core.plans import FundingKind, Hop, VenueKind
 from keeper.core.units import MAX_U256, WAD, Address, Amount
 from keeper.devnet.layout import USD, RiskSpec, TokenSpec
@@ -24,6 +24,18 @@ def fallen(rig: Rig) -> Address:
     account = rig.borrower()
     rig.fall()
     return account
+
+
+def test_pools_are_computed_as_the_factories_make_them(rig: Rig) -> None:
+    tokens, uniswap = rig.world.layout.tokens, rig.world.layout.uniswap
+    v2, v3 = rig.executor.factories
+    assert {factory.kind: factory.init_hash for factory in (v2, v3)} == INIT_HASHES
+    for name, pool in uniswap.pools.items():
+        one, other, fee = name.split("/")
+        assert pool_address(v3, tokens[one].address, tokens[other].address, int(fee)) == pool
+    for name, pair in uniswap.pairs.items():
+        one, other = name.split("/")
+        assert pool_address(v2, tokens[one].address, tokens[other].address, 3_000) == pair
 
 
 def test_a_flash_swap_leaves_nothing_but_profit(rig: Rig, fallen: Address) -> None:
