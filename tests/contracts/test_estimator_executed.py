@@ -112,7 +112,7 @@ def test_base_fees_of_blocks_of_all_fillings(make_anvil: Callable[..., Anvil], s
             burner = {"from": CALLER, "to": CALLER, "gas": hex(600_000), "data": data}
             rpc.rpc("eth_sendTransaction", burner | {"maxFeePerGas": hex(10**13), "maxPriorityFeePerGas": "0x0"})
         rpc.rpc("evm_mine")
-    blocks = [rpc.rpc("eth_getBlockByNumber", hex(n), False) for n in range(31)]
+    blocks = [rpc.rpc("eth_getBlockByNumber", hex(n), False) for n in range(1, 31)]
     fees = [(int(b["baseFeePerGas"], 16), int(b["gasUsed"], 16), int(b["gasLimit"], 16)) for b in blocks]
     for before, after in pairwise(fees):
         assert after[0] == next_base_fee(*before)
