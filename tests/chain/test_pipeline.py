@@ -6,7 +6,8 @@ from pathlib import Path
 from keeper.chain import Pool
 from keeper.core.events import Block
 from keeper.core.plans import Plan
-from keeper.core.units import WAD
+from keeper.core.units import WAD, Timestamp
+from keeper.core.venues import Venue
 from keeper.devnet.world import World
 from keeper.estimator.world import Policy, Risk
 from keeper.indexer.indexer import Indexer
@@ -38,7 +39,7 @@ async def test_every_liquidatable_account_is_planned_or_refused_with_a_reason(
     world.borrowers(60, seed)
     layout = world.layout
     weth, usdc = layout.tokens["WETH"].address, layout.tokens["USDC"].address
-    venues = [UniswapV3(layout.uniswap.v3_factory), UniswapV2(layout.uniswap.v2_factory)]
+    venues: list[Venue] = [UniswapV3(layout.uniswap.v3_factory), UniswapV2(layout.uniswap.v2_factory)]
     book = VenueBook(venues, [token.address for token in layout.tokens.values()])
     recorder = Recorder()
     async with Pool([world.anvil.url]) as chain:
@@ -67,7 +68,7 @@ async def test_every_liquidatable_account_is_planned_or_refused_with_a_reason(
         weak = {
             market.book.account(row)
             for row in range(len(market.book))
-            if market.adapter.health(market.book, row, head.timestamp + 12).health_factor < WAD  # type: ignore[union-attr]
+            if market.adapter.health(market.book, row, Timestamp(head.timestamp + 12)).health_factor < WAD  # type: ignore[union-attr]
         }
         planned = {leg.account for plan in packed.plans for leg in plan.legs}
         refused = {skip.account for skip in packed.skips}

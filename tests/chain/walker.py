@@ -283,8 +283,8 @@ def difference(one: Book, other: Book) -> list[str]:
             if mine.get(key) != theirs.get(key)
         ]
     for account in sorted(set(one._accounts) | set(other._accounts)):
-        mine, theirs = _content(one, account), _content(other, account)
-        found += [f"{account}: {mine} / {theirs}"] if mine != theirs else []
+        held, other_held = _content(one, account), _content(other, account)
+        found += [f"{account}: {held} / {other_held}"] if held != other_held else []
     return found
 
 

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from keeper.chain.endpoint import Limits
-from keeper.chain.heads import Heads
-from keeper.chain.health import Rules
-from keeper.chain.pool import Patience, Pool
+from keeper.chain import Heads, Limits, Patience, Pool, Rules
 from keeper.devnet.world import World
 from keeper.indexer.audit import audit, live_rows
 from keeper.indexer.indexer import Indexer

@@ -7,7 +7,7 @@ import pytest
 
 from keeper.chain.pool import Pool
 from keeper.core.plans import Reason
-from keeper.core.units import WAD
+from keeper.core.units import WAD, Address, Timestamp
 from keeper.devnet.layout import USD
 from keeper.devnet.rpc import Reverted
 from keeper.devnet.world import World
@@ -15,7 +15,7 @@ from keeper.indexer.indexer import Indexer
 from keeper.protocols.aave_v3.adapter import AaveV3
 from keeper.store.store import Store
 
-LIQUIDATOR = "0x" + "77" * 20
+LIQUIDATOR = Address("0x" + "77" * 20)
 
 
 async def test_offered_from_the_book_and_executed(any_world: World, tmp_path: Path, seed: int) -> None:
@@ -34,7 +34,7 @@ async def test_offered_from_the_book_and_executed(any_world: World, tmp_path: Pa
         rows = [row for row in range(len(market.book)) if _unhealthy(market, row, block.timestamp)]
         assert len(rows) >= 10
         for row in draw.sample(rows, 10):
-            for action in market.adapter.actions(market.book, row, block.timestamp + 36):
+            for action in market.adapter.actions(market.book, row, Timestamp(block.timestamp + 36)):
                 assert not isinstance(action, Reason)
                 for low, high in action.intervals():
                     repay = draw.choice([low, high, draw.randint(low, high)])
@@ -63,7 +63,7 @@ async def test_offered_from_the_book_and_executed(any_world: World, tmp_path: Pa
 
 async def test_blocked_pairs_say_why(world_36: World, tmp_path: Path) -> None:
     world = world_36
-    borrower = "0x" + "b0" * 20
+    borrower = Address("0x" + "b0" * 20)
     world.fund(borrower, LIQUIDATOR)
     world.supply(borrower, "WETH", world.units("WETH", 10))
     world.borrow(borrower, "USDC", world.units("USDC", 10_000))
@@ -77,7 +77,7 @@ async def test_blocked_pairs_say_why(world_36: World, tmp_path: Path) -> None:
             block = await indexer.advance()
             row = market.book.row(borrower)
             assert row is not None
-            return list(market.adapter.actions(market.book, row, block.timestamp + 12))
+            return list(market.adapter.actions(market.book, row, Timestamp(block.timestamp + 12)))
 
         assert await reasons() == [Reason.PAUSED]
         world.pause("WETH", paused=False, grace=3600)

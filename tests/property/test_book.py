@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,7 +84,11 @@ def test_one_go_or_one_at_a_time(history: list) -> None:  # type: ignore[type-ar
 
 
 @given(blocks, st.integers(0, 12))
-def test_stored_and_reloaded_at_every_block_then_reverted(tmp_path_factory, history: list, back: int) -> None:  # type: ignore[no-untyped-def, type-arg]
+def test_stored_and_reloaded_at_every_block_then_reverted(
+    tmp_path_factory: pytest.TempPathFactory,
+    history: list,  # type: ignore[type-arg]
+    back: int,
+) -> None:
     path: Path = tmp_path_factory.mktemp("store") / "state.sqlite"
     store = Store(path, 1)
     market = store.market("aave_v3", Address("0x" + "11" * 20))
