@@ -469,9 +469,7 @@ def _settle(order: uint256[5], count: uint256, pulled: uint256) -> (uint256, uin
     if measured != empty(address):
         before = self._balance(measured)
     assert extcall Token(debt).approve(market, repay + pulled, default_return_value=True)
-    done: bool = False
-    reason: Bytes[ERROR] = b""
-    done, reason = raw_call(
+    raw_call(
         market,
         abi_encode(
             collateral,
@@ -481,11 +479,7 @@ def _settle(order: uint256[5], count: uint256, pulled: uint256) -> (uint256, uin
             wrapped,
             method_id=method_id("liquidationCall(address,address,address,uint256,bool)"),
         ),
-        max_outsize=ERROR,
-        revert_on_failure=False,
     )
-    if not done:
-        raw_revert(reason)  # an account that is healthy again: as the market says it
     received: uint256 = max_value(uint256)
     if measured != empty(address):
         received = self._balance(measured) - before
