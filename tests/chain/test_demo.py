@@ -1,0 +1,63 @@
+"""``keeper demo`` as a newcomer runs it: it ends by itself, everything goes right, and nothing is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from keeper.core.units import WAD
+
+KEEPER = [sys.executable, "-m", "keeper"]
+
+
+def run(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    """The real script, with a temporary folder of its own."""
+    environ = os.environ | {"TMPDIR": str(folder)}
+    return subprocess.Popen(
+        [*KEEPER, "demo", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    )
+
+
+def children(pid: int) -> set[int]:
+    """Processes that a process has started."""
+    task = Path(f"/proc/{pid}/task")
+    found = {int(child) for one in task.glob("*/children") for child in one.read_text().split()}
+    return found | {deeper for child in found for deeper in children(child)}
+
+
+def test_it_ends_by_itself_and_everything_goes_right(tmp_path: Path) -> None:
+    scratch, report = tmp_path / "tmp", tmp_path / "report.json"
+    scratch.mkdir()
+    demo = run(scratch, "--pace", "0.35", "--accounts", "30", "--seed", "11", "--report", str(report))
+    out, err = demo.communicate(timeout=120)
+    assert demo.returncode == 0, out + err[-3000:]
+    assert "everything went right" in out
+    record = json.loads(report.read_text())
+    totals, done = record["totals"], record["liquidations"]
+    assert len(done) == int(totals["liquidated"]) >= 3
+    assert totals["reverted"] == totals["public_broadcasts"] == "0"
+    assert sum(int(one["realised_net_wei"]) for one in done) == int(totals["realised_net_wei"]) > 0
+    assert all(int(one["block"]) > int(record["shock_block"]) for one in done)
+    predicted, realised = int(totals["predicted_net_wei"]), int(totals["realised_net_wei"])
+    assert abs(realised - predicted) * 1000 <= abs(predicted), f"{predicted / WAD} against {realised / WAD}"
+    assert "indexer.reorg" in err
+    assert not list(scratch.iterdir())
+
+
+def test_interrupted_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    demo = run(tmp_path, "--pace", "0.5")
+    assert demo.stderr is not None
+    for line in demo.stderr:
+        if "indexer.caught_up" in line:
+            break
+    started = children(demo.pid)
+    assert started
+    demo.send_signal(signal.SIGINT)
+    demo.communicate(timeout=30)
+    assert demo.returncode == 130
+    time.sleep(0.2)
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    assert not list(tmp_path.iterdir())
