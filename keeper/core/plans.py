@@ -120,6 +120,11 @@ class Action(Protocol):
         ...
 
     @property
+    def withdrawable(self) -> int:
+        """Underlying of the collateral that the market can pay out: of receipts, what can be turned into it at once."""
+        ...
+
+    @property
     def witness(self) -> Witness | None:
         """The account's debt token and its scaled debt in it, where the market has such a thing."""
         ...

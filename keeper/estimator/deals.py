@@ -87,11 +87,11 @@ class SaleDeal:
         return self.terms.within(self.lender.available)
 
     def received(self, repay: int) -> int:
-        return self.terms.action.settle(repay).received
+        return self.terms.stock(self.terms.action.settle(repay))
 
     def value(self, repay: int) -> int | None:
         settlement = self.terms.action.settle(repay)
-        fills = self._fills(settlement.received)
+        fills = self._fills(self.terms.stock(settlement))
         if fills is None:
             return None
         left = self._left(repay, settlement, fills)
@@ -107,7 +107,7 @@ class SaleDeal:
 
     def done(self, repay: int, slippage: Bps) -> Done | None:
         settlement = self.terms.action.settle(repay)
-        fills = self._fills(settlement.received)
+        fills = self._fills(self.terms.stock(settlement))
         if fills is None:
             return None
         leg = self.terms.leg(repay, settlement, lend(self.lender, repay), swap_legs(fills, slippage))
@@ -118,7 +118,7 @@ class SaleDeal:
         return self.curve.sell(received) if self.curve else ()
 
     def _left(self, repay: int, settlement: Settlement, fills: tuple[Fill, ...]) -> int:
-        proceeds = sum(fill.amount_out for fill in fills) if self.curve else settlement.received
+        proceeds = sum(fill.amount_out for fill in fills) if self.curve else self.terms.stock(settlement)
         return proceeds - settlement.paid - loan_fee(self.lender, repay)
 
 
@@ -158,7 +158,7 @@ class SwapDeal:
         return self.terms.within(self.lender.available) if self.lender else self.terms.intervals
 
     def received(self, repay: int) -> int:
-        return self.terms.action.settle(repay).received
+        return self.terms.stock(self.terms.action.settle(repay))
 
     def value(self, repay: int) -> int | None:
         settlement = self.terms.action.settle(repay)
@@ -170,7 +170,8 @@ class SwapDeal:
 
     def guesses(self, repay: int) -> list[int]:
         settlement = self.terms.action.settle(repay)
-        stock = self.curve.proceeds(settlement.received) if self.curve else settlement.received
+        sold = self.terms.stock(settlement)
+        stock = self.curve.proceeds(sold) if self.curve else sold
         if not stock:
             return []
         paid = Curve((Path((self.pay, self.terms.action.debt_asset), (self.pool,)),)).amount_at(settlement.paid, stock)
@@ -195,18 +196,18 @@ class SwapDeal:
         return Done(leg, self.pay, stock - bought.amount_in, (*moved_by(fills), bought.after), pips)
 
     def _swaps(self, repay: int, settlement: Settlement) -> tuple[tuple[Fill, ...] | None, Quote | None]:
-        fills = self.curve.sell(settlement.received) if self.curve else ()
+        fills = self.curve.sell(self.terms.stock(settlement)) if self.curve else ()
         owed = settlement.paid + loan_fee(self.lender, repay) if self.lender else repay
         return fills, self.pool.quote_exact_out(self.terms.action.debt_asset, owed)
 
     def _stock(self, settlement: Settlement, fills: tuple[Fill, ...]) -> int:
-        return sum(fill.amount_out for fill in fills) if self.curve else settlement.received
+        return sum(fill.amount_out for fill in fills) if self.curve else self.terms.stock(settlement)
 
     def _exact_out(self, settlement: Settlement, fills: tuple[Fill, ...], bought: Quote) -> SwapLeg:
         """All hops in one swap: the last one buys what is owed."""
         last = Path((self.pay, self.terms.action.debt_asset), (self.pool,)).hops()
         hops = (*fills[0].after.hops(), *last) if fills else last
-        cost = settlement.received if fills else bought.amount_in
+        cost = self.terms.stock(settlement) if fills else bought.amount_in
         return SwapLeg(Amount(cost), bought.amount_out, bought.amount_out, hops, rest=True, exact_out=True)
 
 
@@ -241,7 +242,7 @@ class ForwardDeal:
         return self.terms.intervals
 
     def received(self, repay: int) -> int:
-        return self.terms.action.settle(repay).received
+        return self.terms.stock(self.terms.action.settle(repay))
 
     def value(self, repay: int) -> int | None:
         settlement = self.terms.action.settle(repay)
@@ -270,4 +271,4 @@ class ForwardDeal:
         return Done(leg, self.terms.action.debt_asset, left, (bought.after,), self.pool.fee)
 
     def _sold(self, settlement: Settlement) -> Quote | None:
-        return self.pool.quote_exact_in(self.terms.action.collateral_asset, settlement.received)
+        return self.pool.quote_exact_in(self.terms.action.collateral_asset, self.terms.stock(settlement))

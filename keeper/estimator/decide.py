@@ -80,7 +80,7 @@ def deals(world: World, desk: Desk, terms: Terms) -> Iterator[Deal]:
     """Every way to fund and sell one action."""
     action, profit = terms.action, terms.profit_token
     most = terms.most
-    sold, debt, received = action.collateral_asset, action.debt_asset, action.settle(most).received if most else 0
+    sold, debt, received = action.collateral_asset, action.debt_asset, terms.stock(action.settle(most)) if most else 0
     if received <= 0:
         return
     lenders = _lenders(world, terms, most)

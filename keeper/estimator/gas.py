@@ -21,8 +21,9 @@ _BASE: Final = 60_000  # intrinsic gas, calldata, the executor's own guards
 _CALL: Final = 450_000  # one liquidation call of an unknown protocol
 _CALLS: Final[Mapping[str, int]] = {"aave_v3": 380_000, "morpho_blue": 180_000, "comet": 350_000}
 _BAD_DEBT: Final = 90_000  # clearing each further debt of an emptied account
+_WRAPPED: Final = 180_000  # turning receipts into the asset
 _FUNDING: Final[Mapping[FundingKind, int]] = {
-    FundingKind.OWN: 10_000,
+    FundingKind.OWN: 60_000,
     FundingKind.UNISWAP_V3_FLASH_SWAP: 150_000,
     FundingKind.AAVE_FLASH_LOAN: 180_000,
     FundingKind.BALANCER_FLASH_LOAN: 100_000,
@@ -106,7 +107,7 @@ def _kinds(swaps: Iterable[SwapLeg]) -> tuple[tuple[VenueKind, ...], ...]:
 def prior(shape: LegShape) -> int:
     """A leg's gas before anything was learned, erring upward."""
     gas = _CALLS.get(shape.protocol, _CALL) + _FUNDING[shape.funding]
-    gas += _BAD_DEBT if shape.bad_debt else 0
+    gas += (_BAD_DEBT if shape.bad_debt else 0) + (_WRAPPED if shape.wrapped else 0)
     return gas + hops_prior(shape.swaps)
 
 

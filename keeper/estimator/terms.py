@@ -52,6 +52,15 @@ class Terms:
         """The intervals as far as ``most``."""
         return tuple((low, min(high, most)) for low, high in self.intervals if low <= most)
 
+    def stock(self, settlement: Settlement) -> int:
+        """What of the collateral can be sold: receipts as far as the market turns them into the asset at once.
+
+        The rest of them stays with the executor and counts for nothing.
+        """
+        if not self.action.receive_wrapped:
+            return settlement.received
+        return min(settlement.received, self.action.withdrawable)
+
     @property
     def grain(self) -> int:
         """A unit of debt in the profit token."""

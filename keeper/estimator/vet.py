@@ -32,8 +32,8 @@ def vet_pair(world: World, action: Action, prices: Prices) -> Refusal | None:
         refusal = world.tokens.check(token) or _vet_reading(world, token)
         if refusal:
             return refusal
-    if action.receive_wrapped:
-        return Refusal(Reason.NO_LIQUIDITY, f"the market pays in receipts of {sold}: nothing to sell")
+    if action.receive_wrapped and action.withdrawable == 0:
+        return Refusal(Reason.NO_LIQUIDITY, f"the market pays in receipts of {sold}, and 0 of them can be redeemed")
     tolerance = world.policy.divergence
     if tolerance is None or sold == bought:
         return None

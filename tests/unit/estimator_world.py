@@ -54,6 +54,7 @@ class Pair:
     protocol: str = "aave_v3"
     market: Address = MARKET
     receive_wrapped: bool = False
+    withdrawable: int = 10**40
     witness: Witness | None = None
 
     def intervals(self) -> tuple[tuple[int, int], ...]:

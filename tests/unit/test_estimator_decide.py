@@ -154,6 +154,21 @@ def test_a_small_lender_is_used_as_far_as_it_goes() -> None:
     assert plan.legs[0].repay == 1_000 * USDC
 
 
+def test_receipts_are_sold_as_far_as_they_can_be_redeemed() -> None:
+    """The market holds 4.3 of the 4.389 ETH seized, and accepts no smaller amount."""
+    pair = Pair(((CAP, CAP),), receive_wrapped=True, withdrawable=43 * ETH // 10)
+    plan = plan_of(decide(world(DEEP, bids=QUIET), candidate(pair)))
+    (leg,) = plan.legs
+    assert leg.receive_wrapped
+    assert leg.settlement.received == 4_389 * ETH // 1000
+    assert [swap.amount_in for swap in leg.swaps] == [43 * ETH // 10]
+    whole = plan_of(decide(world(DEEP, bids=QUIET), candidate(Pair(((CAP, CAP),)))))
+    kept = PRICES.wei_down(WETH_TOKEN, 89 * ETH // 1000)  # stays with the executor, and counts for nothing
+    assert 0 < kept - (whole.estimate.profit - plan.estimate.profit) < kept // 50
+    too_little = replace(pair, withdrawable=ETH)
+    assert skip_of(decide(world(DEEP, bids=QUIET), candidate(too_little))).reason is Reason.UNPROFITABLE
+
+
 def test_best_of_several_pairs_wins() -> None:
     btc = pool(8, WBTC_TOKEN, 300 * 10**8, USDC_TOKEN, 18_000_000 * USDC)
     pairs = (Pair(((1, CAP),)), Pair(((1, CAP),), collateral_asset=WBTC_TOKEN, bonus=11_000))
@@ -289,7 +304,7 @@ def test_refusals_of_the_pair_itself() -> None:
 
     assert reason_of(Reason.PAUSED) is Reason.PAUSED
     assert reason_of(Pair(())) is Reason.DUST
-    assert reason_of(Pair(((1, CAP),), receive_wrapped=True)) is Reason.NO_LIQUIDITY
+    assert reason_of(Pair(((1, CAP),), receive_wrapped=True, withdrawable=0)) is Reason.NO_LIQUIDITY
     assert reason_of(Pair(((1, CAP),), collateral_asset=WBTC_TOKEN)) is Reason.NO_ROUTE
     unpriced = Pair(((1, CAP),), collateral_asset=WBTC_TOKEN)
     prices = replace(PRICES, assets={token: PRICES.assets[token] for token in (WETH_TOKEN, USDC_TOKEN)})

@@ -44,6 +44,11 @@ class LiquidationPair:
         """The scaled variable debt; there is none to look at when all of the debt is stable."""
         return Witness(self.debt_token, Amount(self.terms.debt_scaled)) if self.terms.debt_scaled else None
 
+    @property
+    def withdrawable(self) -> int:
+        """Underlying in the pool."""
+        return self.terms.liquidity
+
     def intervals(self) -> tuple[tuple[int, int], ...]:
         """Closed intervals of repay amounts that the contract accepts, ascending and disjoint."""
         return accepted_intervals(self.profile, self.terms, wrapped=self.receive_wrapped)
