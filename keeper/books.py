@@ -185,13 +185,15 @@ def lock(path: Path) -> Iterator[bool]:
 @contextlib.contextmanager
 def _copied(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="keeper-"))
+    target = folder / path.name
     try:
-        target = folder / path.name
         if path.exists():
             with damage(path):
                 source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
                 with contextlib.closing(source), contextlib.closing(sqlite3.connect(target)) as other:
                     source.backup(other)
         yield target
+    except (StateCorrupt, WrongChain) as error:  # about the original, as far as anybody outside is concerned
+        raise type(error)(str(error).replace(str(target), str(path))) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,10 +13,13 @@ from typing import Final
 
 from keeper.books import damage, lock
 from keeper.checks.finding import Finding
+from keeper.core.units import Address
 from keeper.errors import Exit
 from keeper.executor.keys import exposed
+from keeper.registry import PROTOCOLS
 from keeper.settings import Settings
 from keeper.store import schema
+from keeper.store.store import Store
 
 ROOM: Final = 1 << 30  # bytes free on the disk that are no cause for a word
 
@@ -43,14 +46,31 @@ def _fresh(path: Path) -> list[Finding]:
 
 
 def _existing(settings: Settings, path: Path) -> list[Finding]:
-    with lock(path) as free, damage(path), contextlib.closing(schema.connect(path, settings.chain.id)) as db:
-        schema.examine(db, path)
-        block = db.execute("SELECT max(number) FROM block").fetchone()[0]
-        accounts = db.execute("SELECT count(*) FROM account").fetchone()[0]
+    with lock(path) as free, damage(path):
+        store = Store(path, settings.chain.id)
+        with contextlib.closing(store):
+            store.db.execute("BEGIN")  # one moment of the file, should another process move it
+            schema.examine(store.db, path)
+            accounts, block = _loaded(store)
+            store.db.execute("ROLLBACK")
     found = [Finding("state file", f"{path} is whole: {accounts} accounts at block {block}")]
     if not free:
         found.append(Finding("state file", "another process moves it now", "stop that one before a second is started"))
     return found
+
+
+def _loaded(store: Store) -> tuple[int, int | None]:
+    """Read everything back, as a start and an undone block would; accounts, and the newest block."""
+    types = {
+        int(number): PROTOCOLS[protocol](Address(address)).fact_types
+        for number, protocol, address in store.db.execute("SELECT id, protocol, address FROM market")
+        if protocol in PROTOCOLS
+    }
+    accounts = sum(len(store.load(number, known)) for number, known in types.items())
+    blocks = store.tail()
+    for block in blocks:
+        store.undo(block.number, types)
+    return accounts, blocks[0].number if blocks else None
 
 
 async def port(settings: Settings) -> list[Finding]:

@@ -50,12 +50,13 @@ def connect(path: Path, chain_id: int) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        new = fresh or _empty(db)
+        if not new:
+            _verify(db, path, chain_id)  # before anything is written: it may be another program's
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
-        if fresh or _empty(db):
+        if new:
             _create(db, chain_id)
-        else:
-            _verify(db, path, chain_id)
     except sqlite3.DatabaseError as error:
         msg = f"state file {path} cannot be read ({error}): move it away to start again from the chain"
         raise StateCorrupt(msg) from error
