@@ -105,6 +105,11 @@ def _tell(report: RunReport, problems: Sequence[str], args: Namespace) -> None:
     out.print("everything went right" if not problems else "not everything went right")
 
 
+def _word(state: State) -> str:
+    """A state as the view says it."""
+    return "landed" if state is State.LANDED else state.value
+
+
 def _logs(receipt: Mapping[str, Any]) -> list[Log]:
     return msgspec.convert(receipt["logs"], list[Log], strict=False)
 
@@ -182,7 +187,7 @@ class Play:
     def _changed(self, change: Change) -> None:
         self.changes.append(change)
         profit = f", {change.line.net / WAD:+.6f} ETH" if change.line else ""
-        what = "undone" if change.undone else change.entry.state.value
+        what = "undone" if change.undone else _word(change.entry.state)
         self.scene.happened(f"{what}: {len(change.entry.accounts)} account(s){profit}")
 
     def _draw(self, moment: Moment) -> None:
@@ -190,7 +195,9 @@ class Play:
         scene.block, scene.words = world.block_number(), moment.words
         scene.prices = {symbol: world.price(symbol) for symbol in ("WETH", "WBTC", "LINK", "WSTETH")}
         scene.factors = self._factors()
-        outcomes = Counter(change.entry.state.value for change in self.changes if change.entry.state is not State.FINAL)
+        outcomes = Counter(
+            _word(change.entry.state) for change in self.changes if change.entry.state is not State.FINAL
+        )
         scene.outcomes = {"planned": self.keeper.pipeline.planned, **outcomes}
         scene.realised = self.executor.total
         self.show.draw()

@@ -21,7 +21,7 @@ CALM: Final = 5  # slots
 CRASH: Final = (0.97, 0.95, 0.94, 0.96, 0.95, 0.97)  # a factor a slot, for everything that is not a stable coin
 DROP: Final = 2  # the slot of the crash in which all websockets are cut
 AFTER: Final = 12
-REORG: Final = 3  # the slot of the aftermath after which blocks are replaced, so many:
+REORG: Final = 4  # the slot of the crash after which blocks are replaced, so many:
 DEPTH: Final = 2
 VOLATILE: Final = ("WETH", "WBTC", "LINK", "WSTETH")
 
@@ -41,12 +41,10 @@ def story(seed: int) -> tuple[Moment, ...]:
     draw = random.Random(seed)  # noqa: S311 - a story, not a secret
     calm = [Moment(1 + draw.uniform(-0.004, 0.004), words="calm") for _ in range(CALM)]
     crash = [
-        Moment(factor * draw.uniform(0.995, 1.005), at == DROP, words="the crash") for at, factor in enumerate(CRASH)
+        Moment(factor * draw.uniform(0.995, 1.005), at == DROP, DEPTH if at == REORG else 0, words="the crash")
+        for at, factor in enumerate(CRASH)
     ]
-    after = [
-        Moment(1 + draw.uniform(-0.006, 0.01), reorg=DEPTH if at == REORG else 0, words="the aftermath")
-        for at in range(AFTER)
-    ]
+    after = [Moment(1 + draw.uniform(-0.006, 0.01), words="the aftermath") for _ in range(AFTER)]
     return (*calm, *crash, *after)
 
 
