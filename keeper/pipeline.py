@@ -24,6 +24,7 @@ from keeper.core.ports import Loan, Quarantine
 from keeper.core.units import WAD, Address, BlockNumber, Timestamp
 from keeper.core.venues import Liquidity
 from keeper.estimator.gas import next_base_fee
+from keeper.estimator.guards import TokenRules
 from keeper.estimator.pack import Packed, packing
 from keeper.estimator.world import Candidate, Policy, Risk, World
 from keeper.estimator.worth import Prices
@@ -73,9 +74,15 @@ class Pipeline:
     ) -> None:
         self.watch = Watch()
         self.planned = 0
+        self.steps: Mapping[str, float] = {}  # seconds that each step of the last block took
         self._markets, self._liquidity, self._lenders = markets, liquidity, lenders
         self._policy, self._risk, self._sender = policy, risk, sender
         self._block_time = block_time
+        self._tokens = TokenRules()
+
+    def retune(self, policy: Policy, tokens: TokenRules) -> None:
+        """What the operator wants from the next block on."""
+        self._policy, self._tokens = policy, tokens
 
     async def on_block(self, head: Block) -> Packed:
         """Everything that follows from a block whose changes are in the books."""
@@ -85,9 +92,11 @@ class Pipeline:
         confirmed = time.perf_counter()
         packed = await self._plan(target, candidates)
         planned = time.perf_counter()
-        self._tell(packed, {"confirm": confirmed - started, "plan": planned - confirmed})
+        self.steps = {"confirm": confirmed - started, "plan": planned - confirmed}
+        self._tell(packed, self.steps)
         if self._sender is not None:  # also without plans: what is open is tried again or asked back
             await self._sender.submit(packed.plans, head)
+            self.steps = {**self.steps, "send": time.perf_counter() - planned}
         return packed
 
     # who -----------------------------------------------------------------------------------------------------------
@@ -152,6 +161,7 @@ class Pipeline:
             liquidity=self._liquidity(),
             policy=self._policy,
             lenders=[*self._lenders(), *self._market_lenders()],
+            tokens=self._tokens,
             risk=replace(self._risk(), reverts_cost=False),
         )
 

@@ -135,6 +135,10 @@ class Adapter(Margin, Protocol):
         """What is wrong with the address as an entry of such a market; empty when nothing is. Asked before a start."""
         ...
 
+    def callee(self) -> InquiryOf[Address]:
+        """The contract that liquidations are addressed to: what an executor must be allowed to call."""
+        ...
+
     def sources(self, book: Book) -> frozenset[Address]:
         """The contracts whose logs move this market, as far as known."""
         ...

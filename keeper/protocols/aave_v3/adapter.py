@@ -17,7 +17,7 @@ from keeper.protocols.aave_v3.apply import BEFORE, Applier
 from keeper.protocols.aave_v3.calls import call
 from keeper.protocols.aave_v3.confirm import Confirm
 from keeper.protocols.aave_v3.decode import decode
-from keeper.protocols.aave_v3.entry import examine
+from keeper.protocols.aave_v3.entry import examine, pool_of
 from keeper.protocols.aave_v3.events import TokenUpgraded
 from keeper.protocols.aave_v3.liquidations import actions
 from keeper.protocols.aave_v3.topics import (
@@ -54,6 +54,9 @@ class AaveV3:
 
     def examine(self) -> InquiryOf[str]:
         return examine(self._provider)
+
+    def callee(self) -> InquiryOf[Address]:
+        return pool_of(self._provider)
 
     # listening -----------------------------------------------------------------------------------------------------
 

@@ -25,3 +25,10 @@ def examine(provider: Address) -> InquiryOf[str]:
     if addresses(answers, listed) is None:
         return f"its pool {found} is none: it lists no reserves"
     return ""
+
+
+def pool_of(provider: Address) -> InquiryOf[Address]:
+    """The pool of a market."""
+    pool = call(provider, "getPool()")
+    answers = yield [pool]
+    return address(answers, pool)
