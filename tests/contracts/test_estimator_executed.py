@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from random import Random
 
@@ -17,7 +17,8 @@ from keeper.estimator.gas import Shape, next_base_fee
 from keeper.estimator.pack import pack
 from keeper.estimator.world import Candidate
 from keeper.estimator.world import World as Moment
-from tests.contracts.estimator_devnet import Field, check_plan, realised_net
+from keeper.protocols.aave_v3.pair import LiquidationPair
+from tests.contracts.estimator_devnet import TRADER, Field, check_plan, realised_net
 from tests.contracts.executor_world import CALLER, logs_of
 
 
@@ -101,6 +102,40 @@ def test_a_thousand_random_plans(any_world: World, seed: int) -> None:
         "conversions",
     )
     assert all(seen[kind] for kind in wanted), seen
+
+
+class AllOrNothing(LiquidationPair):
+    """As much as the market allows, and no less."""
+
+    def intervals(self) -> tuple[tuple[int, int], ...]:
+        most = super().intervals()[-1][1]
+        return ((most, most),)
+
+
+def test_receipts_are_redeemed_as_far_as_the_pool_can(any_world: World, seed: int) -> None:
+    """Somebody has borrowed almost all of the collateral: it comes as aTokens, and what there is of it is sold."""
+    field = Field.open(any_world, 2, seed)
+    account = field.rig.borrower()
+    field.rig.fall()
+    (pair,) = field.candidate(account, any_world.timestamp()).actions
+    assert isinstance(pair, LiquidationPair)
+    seized = pair.settle(pair.intervals()[-1][1]).received
+    free = any_world.balance("WETH", any_world.layout.reserves["WETH"].a_token)
+    any_world.fund(TRADER)
+    any_world.supply(TRADER, "WBTC", 10**12)
+    any_world.borrow(TRADER, "WETH", free - seized * 985 // 1000)
+    here = field.moment(any_world.timestamp() + 12, field.lenders)
+    (pair,) = field.candidate(account, here.timestamp).actions
+    assert isinstance(pair, LiquidationPair)
+    for kind in (LiquidationPair, AllOrNothing):
+        known = {one.name: getattr(pair, one.name) for one in fields(pair)}
+        action = kind(**known | {"receive_wrapped": True})
+        plan = learned(field, here, Candidate(account, [action], field.prices()))
+        assert isinstance(plan, Plan), plan
+        with field.undone():
+            receipt = field.execute(plan, here)
+            assert int(field.rig.realised(receipt).profit) == plan.estimate.profit
+            assert (any_world.balance("WETH", any_world.layout.reserves["WETH"].a_token) == 0) == (kind is AllOrNothing)
 
 
 def test_base_fees_of_blocks_of_all_fillings(make_anvil: Callable[..., Anvil], seed: int) -> None:
