@@ -6,25 +6,32 @@ Laws
 - Nothing is sent without a signer, an executor and a relay: then keeper reads only, and says so.
 """
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from keeper.books import endpoints, lock, markets, require_chain
+from keeper.books import damage, endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.core.events import Block
+from keeper.core.submissions import Channel
 from keeper.core.units import ZERO_ADDRESS, Address, Wei
 from keeper.errors import ConfigError, StateCorrupt
 from keeper.estimator.bid import BidPolicy
+from keeper.estimator.guards import TokenRules
+from keeper.estimator.pack import Packed
 from keeper.estimator.risk import LossCaps
-from keeper.estimator.world import Policy, Risk
-from keeper.executor.attempt import Pace
+from keeper.estimator.world import Policy
+from keeper.executor.attempt import Attempt, Pace
 from keeper.executor.executor import Executor, Setup
 from keeper.executor.fanout import Fanout
 from keeper.executor.relays.registry import channels
 from keeper.executor.relays.transport import Transport
 from keeper.executor.signer import Signer
+from keeper.gate import Gate, Halts, Limits
 from keeper.hands import hands_of
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.live import Live
@@ -41,12 +48,35 @@ from keeper.venues.route.search import Routing
 log = get_logger()
 
 
-class Keeper:
-    """All parts of a running keeper."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What came of one block."""
 
-    def __init__(self, settings: Settings, signer: Signer | None = None) -> None:
+    block: Block
+    packed: Packed
+    attempts: Sequence[Attempt]
+    halts: Halts
+    steps: Mapping[str, float]  # seconds
+
+
+class Keeper:
+    """All parts of a running keeper. ``halted``: what stops sending from outside; ``meter``: looks at channels."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        signer: Signer | None = None,
+        *,
+        read_only: bool = False,
+        halted: Callable[[], Halts] = dict,
+        meter: Callable[[Channel], Channel] = lambda channel: channel,
+    ) -> None:
         self.settings = settings
-        self._signer = signer
+        self.limits = Limits(loss_caps(settings))
+        self.listeners: list[Callable[[Moment], None]] = []
+        self.gate: Gate | None = None
+        self._signer, self._read_only, self._halted, self._meter = signer, read_only, halted, meter
+        self._restored = False
         self._journal: Journal | None = None
         self._closing = AsyncExitStack()
 
@@ -74,17 +104,24 @@ class Keeper:
             Heads(self.pool, settings.chain.ws, chain_id=settings.chain.id, block_time=settings.chain.block_time)
         )
         self.pools: PoolFeed | None = None
-        self.executor = await self._hands(opening)
+        self.executor = None if self._read_only else await self._hands(opening)
+        if self.executor is not None:
+            self.gate = Gate(self.executor, self.limits, self._halted, lambda: self.pipeline.steps)
         self.pipeline = Pipeline(
             markets=lambda: self.indexer.markets,
             liquidity=lambda: self._venues().book.liquidity,
             lenders=list,
             policy=policy(settings),
-            risk=lambda: Risk(caps=loss_caps(settings)),
-            sender=self.executor,
+            risk=lambda: self.limits.risk(self.gate.in_flight if self.gate else 0),
+            sender=self.gate,
             block_time=settings.chain.block_time,
         )
-        self.live = Live(
+        self.pipeline.retune(policy(settings), TokenRules(frozenset(settings.risk.deny_tokens)))
+        self.live = self._following()
+
+    def _following(self) -> Live:
+        settings = self.settings
+        return Live(
             self.indexer,
             aiter(self.heads),
             audit_every=settings.ops.audit_every,
@@ -107,7 +144,7 @@ class Keeper:
         return Executor(
             node=self.pool,
             signer=hands.signer,
-            fanout=Fanout(sent),
+            fanout=Fanout([self._meter(channel) for channel in sent]),
             journal=journal,
             setup=Setup(
                 chain_id=settings.chain.id,
@@ -129,13 +166,41 @@ class Keeper:
         return self.executor is not None
 
     async def run(self) -> None:
-        """Follow the chain until cancelled."""
+        """Follow the chain until cancelled. May be called anew after it failed."""
+        before, self.live = self.live, self._following()
+        self.live.drifts = before.drifts
         await self.live.run()
+
+    def retune(self, settings: Settings) -> None:
+        """Other policy and risk limits, from the next block on."""
+        self.settings = settings
+        self.limits.caps = loss_caps(settings)
+        self.pipeline.retune(policy(settings), TokenRules(frozenset(settings.risk.deny_tokens)))
+
+    async def drain(self, deadline: float) -> bool:
+        """No new decisions; ask back what is out and wait until the chain has decided. False: out of time."""
+        return self.executor is None or await self.executor.drain(deadline)
+
+    async def checkpoint(self) -> None:
+        """Keep a copy of the books. Only once ``run`` has ended."""
+        if self.indexer.tip is not None:
+            with damage(self.settings.store.path):
+                await asyncio.to_thread(self.store.save_checkpoint)
 
     async def _on_block(self, block: Block) -> None:
         """What follows from a block: pools to the same block, then decisions."""
+        if self._journal is not None and not self._restored:
+            self.limits.restore(self._journal, block, self.settings.chain.block_time)
+            self._restored = True
+        self.limits.at(block)
+        started = time.perf_counter()
         await self._venues().advance(self.indexer.tail)
-        await self.pipeline.on_block(block)
+        pools = time.perf_counter() - started
+        packed = await self.pipeline.on_block(block)
+        attempts, halts = (self.gate.attempts, self.gate.halts) if self.gate else ((), {})
+        moment = Moment(block, packed, attempts, halts, {"pools": pools, **self.pipeline.steps})
+        for listener in self.listeners:
+            listener(moment)
 
     def _venues(self) -> PoolFeed:
         """Pools of all assets of all markets, known once the markets were surveyed."""

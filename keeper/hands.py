@@ -85,12 +85,17 @@ def identity_of(settings: Settings) -> Identity:
 
 def contract_of(settings: Settings) -> Contract:
     """The executor as its calldata is encoded for. Factories are in the order of the configuration."""
-    factories = tuple(
+    factories = factories_of(settings)
+    return Contract(Address(settings.executor.address or ""), Address(settings.chain.wrapped_native or ""), factories)
+
+
+def factories_of(settings: Settings) -> tuple[Factory, ...]:
+    """Factories whose pools the executor trusts, in the order of the configuration."""
+    return tuple(
         Factory(KINDS[venue.kind], Address(venue.address), bytes.fromhex(venue.init_code_hash[2:]))
         for venue in settings.venues
         if venue.init_code_hash is not None and venue.kind in KINDS
     )
-    return Contract(Address(settings.executor.address or ""), Address(settings.chain.wrapped_native or ""), factories)
 
 
 def relays_of(settings: Settings) -> tuple[RelayConfig, ...]:

@@ -3,6 +3,7 @@
 Law: a line is written after the journal is on disk, once for each change; one ``opportunity.closed`` ends each story.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from keeper.core.journal import Entry, State
@@ -20,12 +21,12 @@ _EVENTS: Final = {
 }
 
 
-def announce(change: Change, total: int) -> None:
-    """Tell of a change. ``total``: the sum of the ledger."""
+def announce(change: Change, total: int, steps: Mapping[str, float] | None = None) -> None:
+    """Tell of a change. ``total``: the sum of the ledger. ``steps``: seconds, if they are known still."""
     if change.undone:
         _undone(change)
     elif change.entry.state is State.FINAL:
-        _final(change, total)
+        _final(change, total, steps)
     elif change.entry.plan is not None:
         _decided(change)
 
@@ -49,7 +50,7 @@ def _decided(change: Change) -> None:
     _log.log(20 if entry.state is State.LANDED else 30, event, **_who(entry), **facts)
 
 
-def _final(change: Change, total: int) -> None:
+def _final(change: Change, total: int, steps: Mapping[str, float] | None) -> None:
     entry, line = change.entry, change.line
     who = _who(entry)
     if line:
@@ -61,7 +62,8 @@ def _final(change: Change, total: int) -> None:
     if line:
         _log.info("liquidation.final", **who, tx=line.tx)
     numbers = {"predicted_net": entry.plan.estimate.net, "realised_net": line.net if line else 0}
-    _log.info("opportunity.closed", **who, outcome=outcome, **numbers)
+    timing = {"steps_s": steps} if steps else {}
+    _log.info("opportunity.closed", **who, outcome=outcome, **numbers, **timing)
 
 
 def _who(entry: Entry) -> dict[str, object]:

@@ -13,8 +13,9 @@ Laws
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from keeper.contracts.encode import Executor as Contract
@@ -44,6 +45,7 @@ CLEARING_GAS: Final = 21_000
 POLL: Final = 0.5  # seconds between two looks at the head while draining
 
 _log = get_logger()
+_NO_STEPS: Final[Mapping[str, float]] = MappingProxyType({})
 Accounts = frozenset[tuple[Address, Address]]
 
 
@@ -81,6 +83,7 @@ class Executor:
         self._turn = asyncio.Lock()
         self._planning: dict[str, Accounts] = {}  # plans that the journal does not know yet
         self._stuck: list[tuple[Address, int]] = []
+        self._steps: dict[str, Mapping[str, float]] = {}  # of entries that are not final
         self._closing = False
 
     # what others see -----------------------------------------------------------------------------------------------
@@ -94,6 +97,12 @@ class Executor:
     def in_flight(self) -> Accounts:
         """(market, account) of everything that may land."""
         return frozenset().union(*(entry.accounts for entry in self._records.within(OPEN)), *self._planning.values())
+
+    @property
+    def balances(self) -> Mapping[Address, Wei]:
+        """What each account that signs held at the last head."""
+        accounts = self._nonces.accounts
+        return {eoa: accounts[eoa].balance for eoa in self._nonces.signers if eoa in accounts}
 
     @property
     def total(self) -> Wei:
@@ -122,8 +131,14 @@ class Executor:
 
     # plans ---------------------------------------------------------------------------------------------------------
 
-    async def submit(self, plans: Sequence[Plan], head: Block) -> tuple[Attempt, ...]:
-        """Do what is worth doing now. Returns when every channel has answered or had its time."""
+    async def submit(
+        self, plans: Sequence[Plan], head: Block, steps: Mapping[str, float] = _NO_STEPS
+    ) -> tuple[Attempt, ...]:
+        """Do what is worth doing now. Returns when every channel has answered or had its time.
+
+        ``steps``: seconds that were spent on these plans so far.
+        """
+        started = time.perf_counter()
         await self.on_head(head)
         if self._closing or self._lifecycle.head is None or self._lifecycle.head.hash != head.hash:
             return ()
@@ -131,7 +146,16 @@ class Executor:
         jobs += [job for eoa, nonce in self._stuck if (job := self._clearing(eoa, nonce, head))]
         asked_back = (self._give_up(entry, "repacked") for entry in repacked)
         done = await asyncio.gather(*(self._pursue(job, head) for job in jobs), *asked_back)
+        self._timed(jobs, {**steps, "send": round(time.perf_counter() - started, 6)})
         return (*refused, *(one for one in done if one is not None))
+
+    def _timed(self, jobs: Sequence[Job], steps: Mapping[str, float]) -> None:
+        """Remember how long each new entry's first way out took, until its story is closed."""
+        known = self._records.entries
+        self._steps = {name: took for name, took in self._steps.items() if name in known}
+        for job in jobs:
+            if job.entry.id in known:
+                self._steps.setdefault(job.entry.id, steps)
 
     def _assign(self, plans: Sequence[Plan], head: Block) -> tuple[list[Job], list[Attempt], list[Entry]]:
         """Each plan to the open entry it continues, or to a nonce of its own; the rest as it is, or asked back."""
@@ -245,7 +269,7 @@ class Executor:
         return not self._records.within(OPEN)
 
     def _tell(self, change: Change) -> None:
-        announce(change, self._records.total)
+        announce(change, self._records.total, self._steps.get(change.entry.id))
         for listener in self.listeners:
             listener(change)
 
