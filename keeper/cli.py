@@ -65,6 +65,23 @@ def _bench(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
+def _run_flags(parser: ArgumentParser) -> None:
+    parser.add_argument("--read-only", action="store_true", help="watch and say what it would do, send nothing")
+    parser.add_argument(
+        "--drain", type=_natural, default=60, metavar="S",
+        help="seconds that a stop waits for what is in flight (default 60)",
+    )  # fmt: skip
+
+
+def _why(parser: ArgumentParser) -> None:
+    parser.add_argument("account", metavar="ACCOUNT", help="0x and 40 hex digits")
+    parser.add_argument("--json", action="store_true", help="one object")
+
+
+def _deploy(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one object")
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--accounts", type=_natural, default=25, metavar="N", help="borrowers (default 25)")
     parser.add_argument("--seed", type=_natural, default=7, metavar="N", help="another story (default 7)")
@@ -73,9 +90,14 @@ def _demo(parser: ArgumentParser) -> None:
 
 
 COMMANDS: Final = (
+    Command("run", "watch, decide, liquidate, until told to stop", "keeper.service", "run", _run_flags),
     Command("demo", "the whole keeper on a local world, offline", "keeper.demo.run", "demo", _demo, configured=False),
     Command("accounts", "every borrower and its health", "keeper.commands.accounts", "accounts", _accounts),
     Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
+    Command("why", "why an account is not liquidated", "keeper.commands.why", "why", _why),
+    Command(
+        "deploy", "put the executor on the chain and give it its roles", "keeper.commands.deploy", "deploy", _deploy
+    ),
     Command("check", "everything that can be wrong before a start", "keeper.commands.check", "check", _check),
     Command("bench", "the benchmarks, as ratios in one run", "keeper.bench", "bench", _bench, configured=False),
 )
@@ -116,6 +138,7 @@ def _run(command: Command, args: Namespace, flags: Flags) -> int:
         log.configure(args.log_level or settings.ops.log_level)
         log.bind(chain_id=settings.chain.id)
         log.get_logger().info("config.loaded", markets=len(settings.markets), endpoints=len(settings.chain.rpc))
+        args.flags = flags  # what is read again is read with the same flags
         work = _function(command)(settings, args)
     else:
         log.configure(args.log_level or "info")

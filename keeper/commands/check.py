@@ -25,7 +25,7 @@ MOVE_AWAY = "move it away to start again from the chain"
 async def check(settings: Settings, args: Namespace) -> int:
     """Look at everything, tell all of it."""
     async with connect(settings, Patience(total=settings.chain.timeout)) as pool:
-        found = await _all(settings, pool)
+        found = await examined(settings, pool)
     for finding in found:
         if args.json:
             emit(
@@ -41,7 +41,8 @@ async def check(settings: Settings, args: Namespace) -> int:
     return exit_code(found)
 
 
-async def _all(settings: Settings, pool: Pool) -> Sequence[Finding]:
+async def examined(settings: Settings, pool: Pool) -> Sequence[Finding]:
+    """All findings, in the order of the report."""
     works: list[Awaitable[list[Finding]]] = [
         attempted("endpoints", endpoints.endpoints(settings, pool, time.time())),
         attempted("state file", machine.state(settings)),
