@@ -69,6 +69,8 @@ class Attempt:
     opportunity_id: str
     targets: tuple[BlockNumber, ...] = ()
     refusal: Failed | None = None
+    plan: Plan | None = None  # what was tried
+    gas: int | None = None  # that it takes in the next block
 
 
 class Outbox:
@@ -104,18 +106,20 @@ class Outbox:
         """Everything that can be done for a job on this head."""
         targets = range(head.number + 1, min(head.number + self._pace.window, job.until) + 1)
         done: list[BlockNumber] = []
+        gas: int | None = None
         refusal: Failed | None = None if targets else Failed("expired", f"last block {job.until}")
         for target in map(BlockNumber, targets):
             passed = await self._simulate(job, head, target)
             if isinstance(passed, Failed):
                 refusal = refusal if done else passed
                 break
+            gas = gas or passed.sim.gas
             if self._newest != head or not await self._send(job, passed):
                 break
             done.append(target)
         if sending := self._sending.get(job.entry.id):
             await asyncio.wait(sending)
-        return Attempt(job.entry.id, tuple(done), refusal)
+        return Attempt(job.entry.id, tuple(done), refusal, job.plan, gas)
 
     async def withdraw(self, entry: Entry) -> bool:
         """Ask relays to forget what may still land. False: there was nothing."""
