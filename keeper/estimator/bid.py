@@ -10,9 +10,12 @@ Laws
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from keeper.core.units import BPS, Address, Bps, Wei, mul_div_down, mul_div_up
+
+T = TypeVar("T")
+_STEP: Final = 500  # bps
 
 
 def share(value: int, beta: Bps) -> Wei:
@@ -44,6 +47,7 @@ class BidPolicy:
     gamma: Bps = Bps(0)  # deterrence; 0: none
     bidders: int = 0  # expected in a first-price auction, ourselves included; 0: the learned share decides
     tip: Wei = Wei(1)  # priority fee per gas; some channels never share a transaction without one
+    miss: Wei = Wei(0)  # what a bid that does not win costs: nothing, unless failures are included
 
     def offer(self, value: int, beta: Bps, min_profit: int | None = None) -> Wei | None:
         """The bid: the rule's wish, within floor and ceiling; ``None`` when they leave no room."""
@@ -117,45 +121,6 @@ class Key(NamedTuple):
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class BidBook:
-    """The learned shares."""
-
-    betas: Mapping[Key, Bps] = field(default_factory=dict)
-    start: Bps = Bps(5000)
-    starts: Mapping[Address, Bps] = field(default_factory=dict)  # contested assets start higher
-    low: Bps = Bps(1000)
-    high: Bps = Bps(9500)
-    lead: Bps = Bps(100)  # how far to go above a rival's observed share
-    up: Bps = Bps(2500)  # of the way to ``high`` after a loss to an unseen bid
-    down: Bps = Bps(200)  # of the way to ``low`` after a win
-    size: int = 4096
-
-    def beta(self, key: Key) -> Bps:
-        """The share to offer."""
-        return self.betas.get(key, self._clamp(self.starts.get(key.asset, self.start)))
-
-    def learn(self, key: Key, ended: Ended, rival: Bps | None = None) -> "BidBook":
-        """The book after one outcome; ``rival`` is the winner's share of what the opportunity was worth to us."""
-        if ended is Ended.MISSED:
-            return self
-        before = self.beta(key)
-        if ended is Ended.WON:
-            after = before - mul_div_up(before - self.low, self.down, BPS)
-        elif rival is None:
-            after = before + mul_div_up(self.high - before, self.up, BPS)
-        else:
-            after = max(before, rival + self.lead)
-        kept = {known: beta for known, beta in self.betas.items() if known != key}
-        kept[key] = self._clamp(after)
-        while len(kept) > self.size:
-            del kept[next(iter(kept))]
-        return replace(self, betas=kept)
-
-    def _clamp(self, beta: int) -> Bps:
-        return Bps(min(max(beta, self.low), self.high))
-
-
 class Tried(NamedTuple):
     """What a share has brought so far."""
 
@@ -171,3 +136,67 @@ def best_share(value: int, curve: Sequence[Tried], miss: int = 0) -> tuple[Bps, 
         return Bps(0), Wei(0)
     profit, minus_share = max(ranked)
     return Bps(-minus_share), profit
+
+
+@dataclass(frozen=True, slots=True)
+class BidBook:
+    """The learned shares."""
+
+    betas: Mapping[Key, Bps] = field(default_factory=dict)
+    start: Bps = Bps(5000)
+    starts: Mapping[Address, Bps] = field(default_factory=dict)  # contested assets start higher
+    low: Bps = Bps(1000)
+    high: Bps = Bps(9500)
+    lead: Bps = Bps(100)  # how far to go above a rival's observed share
+    up: Bps = Bps(2500)  # of the way to ``high`` after a loss to an unseen bid
+    down: Bps = Bps(200)  # of the way to ``low`` after a win
+    size: int = 4096
+    tried: Mapping[Key, tuple[Tried, ...]] = field(default_factory=dict)
+    enough: int = 40  # outcomes from which on the tried shares decide instead of beta
+
+    def share(self, key: Key, value: int, miss: int = 0) -> Bps:
+        """The share to offer of a value: what has paid best so far, once that is known; until then beta."""
+        tried = self.tried.get(key, ())
+        if sum(one.tries for one in tried) < self.enough:
+            return self.beta(key)
+        return self._clamp(best_share(value, tried, miss)[0])
+
+    def beta(self, key: Key) -> Bps:
+        """The share as wins and losses have moved it."""
+        return self.betas.get(key, self._clamp(self.starts.get(key.asset, self.start)))
+
+    def learn(self, key: Key, ended: Ended, rival: Bps | None = None) -> "BidBook":
+        """The book after one outcome; ``rival`` is the winner's share of what the opportunity was worth to us."""
+        if ended is Ended.MISSED:
+            return self
+        before = self.beta(key)
+        if ended is Ended.WON:
+            after = before - mul_div_up(before - self.low, self.down, BPS)
+        elif rival is None:
+            after = before + mul_div_up(self.high - before, self.up, BPS)
+        else:
+            after = max(before, rival + self.lead)
+        betas = _kept(self.betas, key, self._clamp(after), self.size)
+        counted = _counted(self.tried.get(key, ()), before, won=ended is Ended.WON)
+        return replace(self, betas=betas, tried=_kept(self.tried, key, counted, self.size))
+
+    def _clamp(self, beta: int) -> Bps:
+        return Bps(min(max(beta, self.low), self.high))
+
+
+def _kept(table: Mapping[Key, T], key: Key, value: T, size: int) -> dict[Key, T]:
+    """The table with one entry renewed, without the least recently renewed ones that are too many."""
+    kept = {known: one for known, one in table.items() if known != key}
+    kept[key] = value
+    while len(kept) > size:
+        del kept[next(iter(kept))]
+    return kept
+
+
+def _counted(tried: Sequence[Tried], offered: Bps, *, won: bool) -> tuple[Tried, ...]:
+    """One more outcome at a share, counted in steps of ``_STEP``."""
+    step = Bps((offered + _STEP // 2) // _STEP * _STEP)
+    found = {one.share: one for one in tried}
+    known = found.get(step, Tried(step, 0, 0))
+    found[step] = Tried(step, known.wins + won, known.tries + 1)
+    return tuple(found[one] for one in sorted(found))

@@ -24,7 +24,7 @@ from keeper.estimator.guards import Refusal
 from keeper.estimator.terms import Terms
 from keeper.estimator.vet import vet_moment, vet_pair, vet_stake
 from keeper.estimator.world import Candidate, World
-from keeper.estimator.worth import Prices
+from keeper.estimator.worth import Prices, readable
 from keeper.venues.route.path import Path
 
 _FINALISTS: Final = 3  # deals sized exactly, at most
@@ -175,7 +175,7 @@ def _final(world: World, glance: Glance) -> Considered | Refusal:
         return Refusal(Reason.NO_ROUTE, "no amount can be sold")
     if done.left <= 0:
         net = _net(world, deal, prices, sized.value)
-        return Refusal(Reason.UNPROFITABLE, f"net {net} wei < 0 at the best amount, {sized.repay}")
+        return Refusal(Reason.UNPROFITABLE, f"net {readable(net)} < 0 at the best amount, {sized.repay}")
     profit = prices.wei_down(_token(world), sized.value)
     refusal = vet_stake(world, deal.terms.action, prices, profit)
     if refusal:

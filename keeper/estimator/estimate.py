@@ -20,7 +20,7 @@ from keeper.estimator.bid import Key, settle_bid
 from keeper.estimator.guards import Refusal, haircut
 from keeper.estimator.terms import Done, moved_path, path_pips, swap_leg
 from keeper.estimator.world import World
-from keeper.estimator.worth import Prices
+from keeper.estimator.worth import Prices, readable
 from keeper.venues.route.path import Path
 
 _ZERO: Final = Wei(0)
@@ -151,12 +151,14 @@ def _bid(world: World, draft: Plan, parts: Sequence[Part], sold: _Sold, cost: Co
     profit = prices.wei_down(policy.profit_token, sold.profit)
     value, keep = profit - cost.total, _keep(world, parts, cost)
     largest = max(draft.legs, key=lambda leg: leg.settlement.paid)
-    beta = world.bids.beta(Key(largest.protocol, largest.collateral_asset, policy.channel))
+    key = Key(largest.protocol, largest.collateral_asset, policy.channel)
+    beta = world.bids.share(key, max(value, 0), policy.bid.miss)
     shared = policy.profit_token == prices.native
     offer = settle_bid(policy.bid, beta, profit, value, cost.gas_used, keep, shared=shared)
     if offer is None:
         net = value - policy.bid.tip * cost.gas_used
-        terms = f"net {net} < {keep} wei and a bid of {policy.bid.floor}: profit {profit}, gas {cost.total}"
+        need = f"{readable(keep)} and a bid of {readable(policy.bid.floor)}"
+        terms = f"net {readable(net)} < {need}: profit {readable(profit)}, gas {readable(cost.total)}"
         return Refusal(Reason.UNPROFITABLE if net < 0 else Reason.BELOW_MIN_PROFIT, terms)
     least = prices.tokens_up(policy.profit_token, offer.least_profit(keep + cost.total + offer.tip * cost.gas_used))
     return replace(

@@ -46,14 +46,6 @@ def ranked(lenders: Iterable[Loan], token: Address, amount: int, gas: Callable[[
     return sorted(able, key=lambda lender: (lender.available < amount, loan_fee(lender, amount) + gas(lender.kind)))
 
 
-def cheapest(
-    lenders: Iterable[Loan], token: Address, amount: int, gas: Callable[[FundingKind], int] = lambda _: 0
-) -> Loan | None:
-    """The cheapest source that has the amount."""
-    first = next(iter(ranked(lenders, token, amount, gas)), None)
-    return first if first is not None and first.available >= amount else None
-
-
 def conflicts(kind: FundingKind, source: Address, swaps: Iterable[SwapLeg]) -> bool:
     """Whether what funding holds locked may be needed by the swaps that run meanwhile."""
     hops = [hop for swap in swaps for hop in swap.hops]

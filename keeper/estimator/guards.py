@@ -72,11 +72,6 @@ def sequencer_up(feed: Sequencer, now: Timestamp, grace: int = 3600) -> Refusal 
 # --- divergence and manipulation --------------------------------------------------------------------------------
 
 
-def mean_tick(cumulative_before: int, cumulative_now: int, seconds: int) -> int:
-    """The time-weighted mean tick of an observation window, rounded down as the oracle library does."""
-    return (cumulative_now - cumulative_before) // seconds
-
-
 def tick_price(tick: int, scale: int = WAD) -> int:
     """``1.0001 ** tick`` times ``scale``, rounded down: token1 per token0 in their smallest units."""
     power, base, n = _Q128 << 128, (10_001 << 256) // 10_000, abs(tick)
@@ -116,11 +111,12 @@ def agrees(price: int, sources: Mapping[str, int], tolerance: Bps) -> Refusal | 
     """The protocol's price is within the tolerance of the local venues' median."""
     if not sources:
         return None
-    middle = median(list(sources.values()))
+    middle, excluded = consensus(sources, tolerance)
     off = deviation(price, middle)
-    if off > tolerance:
-        return Refusal(Reason.ORACLE_DIVERGENCE, f"{off} bps from the venues' median {middle} > {tolerance} bps")
-    return None
+    if off <= tolerance:
+        return None
+    apart = f", without {' '.join(excluded)}" if excluded else ""
+    return Refusal(Reason.ORACLE_DIVERGENCE, f"{off} bps from the venues' median {middle}{apart} > {tolerance} bps")
 
 
 def cost_to_move(reserve_in: int, reserve_out: int, capacity: int, move: Bps) -> int:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from keeper.core.plans import Reason
 from keeper.core.units import BPS, Address, Bps, Timestamp, Wei, mul_div_down
 from keeper.estimator.guards import Refusal
+from keeper.estimator.worth import readable
 
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
@@ -68,7 +69,9 @@ class Losses:
             ("asset and day", caps.per_asset_day, self.since(_DAY, now, asset), Reason.ASSET_CAP),
         ):
             if lost + at_risk > cap:
-                return Refusal(reason, f"lost {lost} + at risk {at_risk} > {cap} wei per {name}")
+                return Refusal(
+                    reason, f"lost {readable(lost)} + at risk {readable(at_risk)} > {readable(cap)} per {name}"
+                )
         return None
 
 

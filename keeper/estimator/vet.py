@@ -5,8 +5,8 @@ Law: the first guard that refuses decides; the order below is from the widest co
 
 from keeper.core.plans import Action, Reason
 from keeper.core.units import Address
-from keeper.core.venues import Q96
-from keeper.estimator.guards import Refusal, agrees, cost_to_move, fresh, sequencer_up, tick_price
+from keeper.core.venues import PIPS, Q96
+from keeper.estimator.guards import Refusal, agrees, cost_to_move, fresh, sequencer_up, tick_price, worth_manipulating
 from keeper.estimator.world import World
 from keeper.estimator.worth import RATE, Prices
 
@@ -48,11 +48,11 @@ def vet_stake(world: World, action: Action, prices: Prices, profit: int) -> Refu
     depths = [pool.depth(sold) for pool in world.liquidity.between(sold, bought)]
     cost = sum(cost_to_move(depth.reserve_in, depth.reserve_out, depth.capacity * Q96, move) for depth in depths)
     wei = prices.wei_down(bought, cost // Q96)
-    return Refusal(Reason.MANIPULABLE, f"cost to move {wei} < at stake {profit} wei") if wei < profit else None
+    return worth_manipulating(wei, profit)
 
 
 def venue_rates(world: World, sold: Address, bought: Address) -> dict[str, int]:
-    """What each pool of the pair says: its time-weighted price where that was read, else its price now, without fee."""
+    """What each pool of the pair says: its time-weighted price where that was read, else its price now; without fee."""
     rates: dict[str, int] = {}
     for pool in world.liquidity.between(sold, bought):
         tick = world.oracles.mean_ticks.get(pool.address)
@@ -61,7 +61,7 @@ def venue_rates(world: World, sold: Address, bought: Address) -> dict[str, int]:
             continue
         price = pool.price(sold)
         if price is not None:
-            rates[pool.address] = RATE * price[0] // price[1]
+            rates[pool.address] = RATE * price[0] * PIPS // (price[1] * (PIPS - pool.fee))
     return rates
 
 

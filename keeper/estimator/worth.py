@@ -47,3 +47,9 @@ class Prices:
         """Smallest units of ``bought`` for one of ``sold``, times ``RATE``, rounded down."""
         one, other = self.assets[sold], self.assets[bought]
         return mul_div_down(RATE * one.price, other.unit, one.unit * other.price)
+
+
+def readable(wei: int) -> str:
+    """An amount of the native token for people: nine decimals, the rest cut off."""
+    whole, part = divmod(abs(wei), WAD)
+    return f"{'-' if wei < 0 else ''}{whole}.{part // 10**9:09d}"

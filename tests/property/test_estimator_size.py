@@ -180,18 +180,6 @@ def test_coarse_collateral_against_every_stair(stair: int, stairs: int, offset: 
     assert (found.value if found else None) == max(values, default=None)
 
 
-@given(st.integers(1, 10**30), st.integers(1, 10**30), st.integers(1, 10**9), st.integers(1, 10**9))
-def test_closed_form_of_the_constant_product(d: int, e: int, num: int, den: int) -> None:
-    """Beyond the optimum the marginal price is below the target, before it is not."""
-    best = size.constant_product_optimum(d, e, num, den)
-
-    def above(sold: int) -> bool:
-        return e * d * den >= num * (d + sold) ** 2
-
-    assert best == 0 or above(best)
-    assert not above(best + 1) or best == 0 == max(d - 1, 0)
-
-
 def test_unsellable_amounts_are_never_chosen() -> None:
     objective = Plain(lambda x: x if 100 <= x <= 5_000 else None, lambda x: x)
     assert size.best(objective, [(1, 10**6)]) == (5_000, 5_000)

@@ -1,5 +1,7 @@
 """Bids: the worked numbers of the auction rules, and what outcomes teach."""
 
+from dataclasses import replace
+
 import pytest
 
 from keeper.core.units import Address, Bps, Wei
@@ -86,6 +88,25 @@ def test_repeated_outcomes_converge_to_the_bounds() -> None:
         up, down = up.learn(KEY, Ended.OUTBID), down.learn(KEY, Ended.WON)
     assert up.beta(KEY) == up.high
     assert down.beta(KEY) == down.low
+
+
+def test_tried_shares_decide_once_there_are_enough() -> None:
+    """Always won at a tenth, so there is no reason to offer more, whatever beta says."""
+    book = BidBook(betas={KEY: Bps(1000)}, low=Bps(1000), enough=20)
+    for _ in range(19):
+        book = book.learn(KEY, Ended.WON)
+    lost = replace(book, betas={KEY: Bps(8000)})
+    assert lost.share(KEY, 10**18) == 8000
+    lost = lost.learn(KEY, Ended.OUTBID)
+    assert lost.share(KEY, 10**18) == 1000
+    assert lost.tried[KEY] == (Tried(Bps(1000), 19, 19), Tried(Bps(8000), 0, 1))
+
+
+def test_misses_that_cost_something_raise_the_share() -> None:
+    tried = (Tried(Bps(2000), 5, 10), Tried(Bps(6000), 9, 10))
+    book = BidBook(tried={KEY: tried}, enough=20)
+    assert book.share(KEY, 1000) == 2000  # 400 against 360
+    assert book.share(KEY, 1000, miss=200) == 6000  # 300 against 340
 
 
 def test_contested_assets_start_higher_and_keys_are_apart() -> None:

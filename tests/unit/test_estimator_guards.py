@@ -16,13 +16,13 @@ from keeper.estimator.guards import (
     deviation,
     fresh,
     haircut,
-    mean_tick,
     median,
     sequencer_up,
     tick_price,
     worth_manipulating,
 )
 from keeper.estimator.risk import Breaker, LossCaps, Losses, Phase, Trip
+from keeper.venues.uniswap_v3.twap import mean_tick
 
 NOW = Timestamp(1_700_000_000)
 TOKEN = Address("0x" + "aa" * 20)
@@ -85,7 +85,8 @@ def test_median_excludes_the_manipulated_source() -> None:
     assert consensus(prices, Bps(500)) == (1998, ("moved",))
     assert agrees(2000, prices, Bps(500)) is None
     refusal = agrees(1500, prices, Bps(500))
-    assert refusal == Refusal(Reason.ORACLE_DIVERGENCE, "2493 bps from the venues' median 1998 > 500 bps")
+    said = "2493 bps from the venues' median 1998, without moved > 500 bps"
+    assert refusal == Refusal(Reason.ORACLE_DIVERGENCE, said)
 
 
 def test_no_source_says_nothing_and_a_zero_median_says_no() -> None:

@@ -48,7 +48,8 @@ def test_thin_pool_at_the_cap_loses() -> None:
     skip = decide(world(THIN, bids=NOTHING), candidate(Pair(((CAP, CAP),))))
     assert isinstance(skip, Skip)
     assert skip.reason is Reason.UNPROFITABLE
-    assert round(usd(int(skip.term.split()[1])), 2) == -43.44
+    assert skip.term.startswith("net -0.0217")  # of 2,000 dollars
+    assert round(float(skip.term.split()[1]) * 2000, 2) == -43.44
 
 
 @pytest.mark.parametrize("percent", [99, 101])
