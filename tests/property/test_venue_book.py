@@ -164,3 +164,33 @@ def test_an_event_that_contradicts_the_state_drops_the_pool() -> None:
     assert VENUE.apply(pool, log(KEY.address, ("0x" + word(1),))) == pool
     assert UniswapV2(FACTORY).apply(pool, log(KEY.address, (SYNC,), 1, 1)) is None
     assert VENUE.apply(UniswapV2Pool(KEY, 1, 1), log(KEY.address, (v3.SWAP,))) is None
+
+
+def test_a_pool_in_doubt_is_not_quoted_until_it_is_read_anew() -> None:
+    def answer(ask: Read) -> str:
+        found = KEY.address if ask.data[-4:] == "0bb8" else 0  # of the 0.3 % tier
+        return "0x" + word(found) if ask.to == FACTORY else GOOD[ask.data[:10]]
+
+    def drive(inquiry: Any) -> None:
+        try:
+            asks = next(inquiry)
+            while True:
+                asks = inquiry.send({ask: answer(ask) for ask in asks})
+        except StopIteration:
+            return
+
+    book = VenueBook([VENUE], [A, B])
+    drive(book.open(7))
+    before = book.liquidity
+    assert [pool.address for pool in before.between(B, A)] == [KEY.address]
+    ticks = tuple("0x" + word(tick) for tick in (0, 0, 256 * 60))
+    book.apply([log(KEY.address, (v3.BURN, *ticks), 6, 0, 0)], 8)  # more than there was
+    assert book.liquidity.between(A, B) == ()
+    drive(book.refresh())
+    assert book.liquidity == before
+    book.apply([log(KEY.address, (v3.SWAP, *ticks[:2]), 0, 0, 1 << 95, 3, 0)], 9)
+    (moved,) = book.liquidity.between(A, B)
+    assert isinstance(moved, UniswapV3Pool)
+    assert moved.place == (1 << 95, 0, 3)
+    book.rewind(8)
+    assert book.liquidity == before

@@ -155,6 +155,14 @@ def test_a_second_leg_must_earn_its_gas() -> None:
     assert [leg.rest for leg in split.legs(rest=True)] == [False, True]
 
 
+def test_equal_worlds_give_equal_routes() -> None:
+    """Whatever was read first: of two equal pools the one with the lower address is taken."""
+    twin, one_leg = pair(9, 5_000, 10_000_000), Routing(max_hops=1, max_splits=1)
+    routes = [best_sale(Liquidity.of(there), WETH, USD, ETH, one_leg) for there in ((DEEP, twin), (twin, DEEP))]
+    assert routes[0] == routes[1]
+    assert [leg.hops[0].pool for route in routes if route for leg in route.legs()] == [DEEP.address] * 2
+
+
 def test_selling_a_token_for_itself_needs_no_pool() -> None:
     route = best_sale(Liquidity(), WETH, WETH, ETH, DIRECT)
     assert route is not None
