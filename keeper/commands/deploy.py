@@ -74,8 +74,8 @@ def _tell(settings: Settings, wanted: Deployment, done: Deployed, *, json: bool)
                 "owner": wanted.owner,
                 "treasury": wanted.treasury,
                 "sent": done.sent,
-                "roles": {target: role.name.lower() for target, role in wanted.roles.items()},
-                "missing": {target: role.name.lower() for target, role in done.missing.items()},
+                "roles": {target: _named(role) for target, role in wanted.roles.items()},
+                "missing": {target: _named(role) for target, role in done.missing.items()},
                 "configured": configured == done.address,
             }
         )
@@ -83,8 +83,7 @@ def _tell(settings: Settings, wanted: Deployment, done: Deployed, *, json: bool)
     say(f"executor {done.address}: " + (f"{len(done.sent)} transactions sent" if done.sent else "was there already"))
     for target, role in wanted.roles.items():
         say(
-            f"  {role.name.lower():<8}{target}"
-            + ("  MISSING: only the owner can give it" if target in done.missing else "")
+            f"  {_named(role):<8}{target}" + ("  MISSING: only the owner can give it" if target in done.missing else "")
         )
     if configured == done.address:
         say("executor.address is set to it")
@@ -92,3 +91,7 @@ def _tell(settings: Settings, wanted: Deployment, done: Deployed, *, json: bool)
         instead = f" instead of {configured}" if configured else ""
         say(f"put this into the configuration{instead}:")
         say(f'[executor]\naddress = "{done.address}"')
+
+
+def _named(role: Role) -> str:
+    return (role.name or str(int(role))).lower()
