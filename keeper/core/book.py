@@ -153,6 +153,27 @@ class Book:
         if annex or annexed:
             self._write_annex(row, column, annex)
 
+    def look(self, row: int, column: int) -> tuple[int, int]:
+        """Where an amount is kept and what it is: for ``replace``, which then need not look again."""
+        slot = self._head[row]
+        columns, following = self._column, self._next
+        while slot and columns[slot] != column:
+            slot = following[slot]
+        return slot, self._low[slot] | self._high[slot] << 64 if slot else 0
+
+    def replace(self, row: int, column: int, found: tuple[int, int], amount: int) -> None:
+        """``set_amount`` without further integers, right after ``look``."""
+        slot, old = found
+        annexed = self._annex
+        self.changes.append(_changed(Changed, (row, column, old, annexed.get((row, column), ()) if annexed else ())))
+        if slot and 0 < amount <= MAX_U128:
+            self._low[slot] = amount & _LOW
+            self._high[slot] = amount >> 64
+        else:
+            self._write(row, column, slot, amount)
+        if annexed:
+            self._write_annex(row, column, ())
+
     def flags(self, row: int) -> int:
         """The account's bit set (for Aave: which reserves are enabled as collateral)."""
         return self._flags_low[row] | self._flags_high[row] << 64

@@ -36,6 +36,9 @@ blocks = st.lists(st.lists(steps, max_size=8), max_size=12)
 def play(book: Book, step: tuple) -> None:  # type: ignore[type-arg]
     """One change, as an adapter would make it."""
     match step:
+        case ("amount", account, column, amount, []):
+            row = book.open(account)
+            book.replace(row, column, book.look(row, column), amount)
         case ("amount", account, column, amount, annex):
             book.set_amount(book.open(account), column, amount, tuple(annex) if amount else ())
         case ("mark", account, flags, mode):

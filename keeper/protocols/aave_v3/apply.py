@@ -40,10 +40,12 @@ class Applier:
         self._ids: dict[Address, int] = {}
         self._feeds: dict[Address, list[Address]] = {}
         self._versions: tuple[int, ...] = ()
+        self._doubts = False  # whether any balance is in doubt
 
     def apply(self, book: Book, logs: Iterable[Log], block: Block | None) -> None:
         """Fold logs in, in order."""
         self._derive(book)
+        self._doubts = bool(book.facts("doubt"))
         for log in logs:
             event = decode(log)
             if isinstance(event, _MOVES):
@@ -89,17 +91,17 @@ class Applier:
         if token is None:
             return
         profile = token.profile
-        if profile is None or (book.facts("doubt") and self._doubted(book, event.token, event.account)):
+        if profile is None or (self._doubts and self._doubted(book, event.token, event.account)):
             self._doubt(book, event.token, event.account)
             return
         row = book.open(event.account)
-        before = book.amount(row, token.column)
-        change = tokens.after_mint if isinstance(event, e.Mint) else tokens.after_burn
-        after = change(profile, before, event.value, event.balance_increase, event.index)
+        found = book.look(row, token.column)
+        change = tokens.after_mint if type(event) is e.Mint else tokens.after_burn
+        after = change(profile, found[1], event.value, event.balance_increase, event.index)
         if after < 0:
             self._doubt(book, event.token, event.account)
-        elif after != before:
-            book.set_amount(row, token.column, after)
+        elif after != found[1]:
+            book.replace(row, token.column, found, after)
 
     def _transferred(self, book: Book, event: e.BalanceTransfer) -> None:
         token = self._tokens.get(event.token)
@@ -120,8 +122,8 @@ class Applier:
         """What stands on a balance in doubt is in doubt too, until it is read."""
         return book.fact("doubt", f"{token}:{account}") is not None
 
-    @staticmethod
-    def _doubt(book: Book, token: Address, account: Address) -> None:
+    def _doubt(self, book: Book, token: Address, account: Address) -> None:
+        self._doubts = True
         book.learn("doubt", f"{token}:{account}", value=True)
 
     def _stable_moved(self, book: Book, event: e.StableMint | e.StableBurn, block: Block | None) -> None:
