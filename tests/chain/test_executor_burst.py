@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from keeper.core.journal import State
 from keeper.core.units import Address
 from keeper.core.venues import Venue
 from keeper.devnet.layout import USD
@@ -88,8 +87,9 @@ def check(stage: Stage, play: Play, before: int) -> None:
     receipts = stage.receipts()
     assert {one["status"] for one in receipts.values()} == {"0x1"}
     assert play.relay.public.sent_by(stage.eoas) == ()
-    landed = [entry for entry in play.executor.entries if entry.state is State.LANDED]
-    assert sorted(entry.fate.tx or "" for entry in landed if entry.fate) == sorted(receipts)
+    lines = play.journal.lines()
+    assert sorted(line.tx for line in lines) == sorted(receipts)
+    assert len({line.opportunity for line in lines}) == len(lines)
     assert stage.wealth() - before == play.executor.total > 0
 
 
