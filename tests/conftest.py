@@ -1,6 +1,7 @@
 """Fixtures of the local world. Every node started here is ended here, by its pid."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
@@ -18,6 +19,10 @@ settings.register_profile(  # a busy machine is no finding; what was found is pr
 settings.load_profile("keeper")
 MakeAnvil: TypeAlias = Callable[..., Anvil]
 MakeWorld: TypeAlias = Callable[..., World]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: children would ignore it as well
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
