@@ -4,21 +4,12 @@ Law: a line is written after the journal is on disk, once for each change; one `
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from keeper.core.journal import Entry, State
 from keeper.executor.lifecycle import Change
 from keeper.log import get_logger
 
 _log = get_logger()
-
-_EVENTS: Final = {
-    State.LANDED: "liquidation.included",
-    State.REVERTED: "liquidation.reverted",
-    State.OUTBID: "liquidation.outbid",
-    State.MISSED: "liquidation.missed",
-    State.SUPERSEDED: "liquidation.missed",
-}
 
 
 def announce(change: Change, total: int, steps: Mapping[str, float] | None = None) -> None:
@@ -39,7 +30,6 @@ def _undone(change: Change) -> None:
 
 def _decided(change: Change) -> None:
     entry, line = change.entry, change.line
-    event = _EVENTS[entry.state]
     facts: dict[str, object] = {"reason": entry.reason} if entry.reason else {}
     if entry.fate and entry.fate.tx:
         facts["tx"] = entry.fate.tx
@@ -47,7 +37,16 @@ def _decided(change: Change) -> None:
         facts["gas_used"] = line.gas_used
     if line and entry.state is State.LANDED:
         facts |= {"realised_net": line.net, "predicted_net": line.predicted}
-    _log.log(20 if entry.state is State.LANDED else 30, event, **_who(entry), **facts)
+    facts |= _who(entry)
+    match entry.state:
+        case State.LANDED:
+            _log.info("liquidation.included", **facts)
+        case State.REVERTED:
+            _log.warning("liquidation.reverted", **facts)
+        case State.OUTBID:
+            _log.warning("liquidation.outbid", **facts)
+        case State.MISSED | State.SUPERSEDED:
+            _log.warning("liquidation.missed", **facts)
 
 
 def _final(change: Change, total: int, steps: Mapping[str, float] | None) -> None:
