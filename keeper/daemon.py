@@ -76,7 +76,7 @@ class Keeper:
         self.listeners: list[Callable[[Moment], None]] = []
         self.gate: Gate | None = None
         self._signer, self._read_only, self._halted, self._meter = signer, read_only, halted, meter
-        self._restored = False
+        self._restored = self._stopping = False
         self._journal: Journal | None = None
         self._closing = AsyncExitStack()
 
@@ -179,6 +179,7 @@ class Keeper:
 
     async def drain(self, deadline: float) -> bool:
         """No new decisions; ask back what is out and wait until the chain has decided. False: out of time."""
+        self._stopping = True
         return self.executor is None or await self.executor.drain(deadline)
 
     async def checkpoint(self) -> None:
@@ -189,6 +190,8 @@ class Keeper:
 
     async def _on_block(self, block: Block) -> None:
         """What follows from a block: pools to the same block, then decisions."""
+        if self._stopping or not block.gas_limit:  # of some blocks only name and time are known: none to decide on
+            return
         if self._journal is not None and not self._restored:
             self.limits.restore(self._journal, block, self.settings.chain.block_time)
             self._restored = True

@@ -66,7 +66,7 @@ class Indexer:
         while True:
             head = await self.chain.head()
             if any(head.hash == stored.hash for stored in self._tail[1:]):
-                return self._finish()  # an endpoint behind us: old news, not a reorganisation
+                return self._finish(head)  # an endpoint behind us: old news, not a reorganisation
             try:
                 await self._approach(head)
                 for number in range(self._tail[0].number + 1, head.number + 1):
@@ -77,7 +77,7 @@ class Indexer:
                 if not isinstance(error, Reorganised):
                     raise
                 continue
-            return self._finish()
+            return self._finish(head)
 
     async def _approach(self, head: Block) -> None:
         """Stand on the canonical chain, close enough to the head to go block by block."""
@@ -162,9 +162,12 @@ class Indexer:
             log.info("indexer.caught_up", market=market.adapter.market, block=block.number, accounts=len(market.book))
         self.tip = block
 
-    def _finish(self) -> Block:
+    def _finish(self, head: Block) -> Block:
+        """The block of the books: with its gas and fees, unless no endpoint was there yet since the start."""
         tip = self._tail[0]
-        if self.tip is None or self.tip.hash != tip.hash:
+        if head.hash == tip.hash:
+            self.tip = head
+        elif self.tip is None or self.tip.hash != tip.hash:
             self.tip = Block(tip.number, tip.hash, tip.parent, tip.timestamp, Wei(0), 0, 0)
         return self.tip
 

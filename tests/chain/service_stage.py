@@ -154,11 +154,10 @@ class Theatre:
     async def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Another command of the same configuration."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("KEEPER_")} | ENVIRON
+        full = [str(SCRIPT), *words, "--config", str(self.config)]
         return await asyncio.to_thread(
-            subprocess.run,
-            [SCRIPT, words[0], *words[1:], "--config", str(self.config)],
-            env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
+            lambda: subprocess.run(full, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        )
 
     async def slot(self, factor: float = 1.0) -> None:
         """One slot, in which the market may move."""

@@ -1,0 +1,88 @@
+"""``keeper deploy``: the executor, its owner and its roles are on the chain, and a second run sends nothing."""
+
+import json
+from pathlib import Path
+
+from keeper.contracts.encode import Role
+from keeper.demo.run import KEYS
+from keeper.demo.stage import KINDS, TREASURY, factories
+from keeper.devnet.world import World
+from keeper.executor.signer import LocalSigner
+from tests.edge.command import configured, keeper
+
+SIGNERS = LocalSigner([bytes.fromhex(key) for key in KEYS]).addresses
+
+
+def _config(world: World, folder: Path, executor: str = "") -> Path:
+    file = configured(folder, world)
+    venues = "\n".join(
+        f'[[venues]]\nkind = "{KINDS[one.kind]}"\naddress = "{one.deployer}"\ninit_code_hash = "0x{one.init_hash.hex()}"'
+        for one in factories(world)
+    )
+    address = f'address = "{executor}"' if executor else ""
+    text = file.read_text().replace("[[markets]]", f'wrapped_native = "{world.asset("WETH")}"\n[[markets]]', 1)
+    text += f'{venues}\n[executor]\nprofit_recipient = "{TREASURY}"\n{address}\n[signer]\nenv = "TEST_KEYS"\n'
+    text += '[[relays]]\nkind = "flashbots"\nurl = "http://127.0.0.1:1/"\n'
+    file.write_text(text)
+    return file
+
+
+def _word(world: World, to: str, data: str) -> int:
+    return int(world.rpc.rpc("eth_call", {"to": to, "data": data}, "latest"), 16)
+
+
+def test_once_for_all(world: World, tmp_path: Path) -> None:
+    world.fund(*SIGNERS)
+    keys = ",".join(KEYS)
+    first = keeper("deploy", "--config", str(_config(world, tmp_path)), "--json", TEST_KEYS=keys)
+    assert first.returncode == 0, first.stderr
+    done = json.loads(first.stdout)
+    assert (done["owner"], done["treasury"], done["missing"], done["configured"]) == (SIGNERS[0], TREASURY, {}, False)
+    assert len(done["sent"]) == 3
+    roles = {world.layout.aave.pool: Role.MARKET, **dict.fromkeys(SIGNERS, Role.CALLER)}
+    assert set(done["roles"]) == set(roles)
+    for target, role in roles.items():
+        assert _word(world, done["address"], f"0x99374642{target[2:]:0>64}") == role
+    before = world.block_number()
+    config = _config(world, tmp_path, done["address"])
+    again = keeper("deploy", "--config", str(config), TEST_KEYS=keys)
+    assert again.returncode == 0, again.stderr
+    assert "was there already" in again.stdout
+    assert "executor.address is set to it" in again.stdout
+    assert world.block_number() == before
+    checked = keeper("check", "--config", str(config), TEST_KEYS=keys)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_all_that_is_missing_is_said_at_once(world: World, tmp_path: Path) -> None:
+    done = keeper("deploy", "--config", str(configured(tmp_path, world)))
+    assert (done.returncode, done.stdout) == (2, "")
+    for key in ("signer", "executor.profit_recipient", "chain.wrapped_native", "venues"):
+        assert f"keeper: {key}: " in done.stderr
+
+
+def test_run_says_everything_that_check_says(world: World, tmp_path: Path) -> None:
+    config = configured(tmp_path, world)
+    text = config.read_text().replace("id = 31337", "id = 1")
+    config.write_text(text + '[executor]\naddress = "0x00000000000000000000000000000000000000aa"\n')
+    done = keeper("run", "--config", str(config))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "chain 31337" in done.stderr
+    config.write_text(text.replace("id = 1\n", "id = 31337\n") + '[signer]\nenv = "TEST_KEYS"\n')
+    done = keeper("run", "--config", str(config), TEST_KEYS=KEYS[0])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "keeper: relays: none" in done.stderr
+    assert "keeper: executor: " in done.stderr
+    assert not (tmp_path / "state.sqlite").exists()
+
+
+def test_why_needs_an_account(world: World, tmp_path: Path) -> None:
+    config = configured(tmp_path, world)
+    assert keeper("why", "0x12", "--config", str(config)).returncode == 2
+    assert keeper("why", "0x" + "ab" * 20, "--config", str(config)).returncode == 4
+    assert keeper("accounts", "--config", str(config)).returncode == 0
+    unknown = keeper("why", "0x" + "ab" * 20, "--config", str(config))
+    assert (unknown.returncode, "no market has this account" in unknown.stdout) == (1, True)
+    (borrower,) = world.borrowers(1, 7)
+    healthy = keeper("why", borrower.account.upper().replace("X", "x"), "--config", str(config))
+    assert (healthy.returncode, "healthy: health factor" in healthy.stdout) == (0, True)
