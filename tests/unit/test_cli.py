@@ -16,6 +16,7 @@ from keeper.cli import COMMANDS, INTERRUPTED, READER_GONE, Command, main
 from keeper.errors import Exit
 
 SCRIPT = Path(sys.executable).with_name("keeper")
+OPERANDS = {"why": ("0x00000000000000000000000000000000000000aa",)}  # what a command cannot do without
 LEAST = {"KEEPER_CHAIN__ID": "1", "KEEPER_CHAIN__RPC": "http://127.0.0.1:1"}
 
 # The real dispatcher with commands that end in every way a command can end.
@@ -139,7 +140,7 @@ def test_bad_configuration_exits_2_with_a_line_for_each_problem(tmp_path: Path) 
     file.write_text('[chain]\nid = "one"\n', encoding="utf-8")
     for command in COMMANDS:
         if command.configured:
-            done = run(command.name, "--config", str(file), "--ops.port=x")
+            done = run(command.name, *OPERANDS.get(command.name, ()), "--config", str(file), "--ops.port=x")
             assert (done.returncode, done.stdout) == (Exit.USAGE, "")
             lines = done.stderr.splitlines()
             assert [line.split(" (")[0] for line in lines] == [
