@@ -68,7 +68,7 @@ GAUGES: Final = (
         "keeper_realised_net_native", "What landed liquidations brought, all costs paid.", lambda s: _native(s.realised)
     ),
     One("keeper_predicted_net_native", "What the same were to bring.", lambda s: _native(s.predicted)),
-    One("keeper_loop_lag_seconds", "How late the event loop was.", lambda s: s.loop_lag),
+    One("keeper_loop_lag_seconds", "How late the event loop was, at worst in the last minute.", lambda s: s.loop_lag),
     One("keeper_start_time_seconds", "When this process began.", lambda s: s.started),
 )
 

@@ -85,7 +85,7 @@ class Status:
     tasks: dict[str, Task] = field(default_factory=dict)
     steps: dict[str, Steps] = field(default_factory=dict)
     queues: dict[str, Callable[[], int]] = field(default_factory=dict)  # how full each bounded queue is, when asked
-    loop_lag: float = 0.0  # seconds that the loop was late, at the last look
+    loop_lag: float = 0.0  # seconds that the loop was late, at worst in the last minute
     clock_jumps: int = 0
     log_lost: Callable[[], int] = int  # lines that could not be written
     alerts_sent: Callable[[], int] = int

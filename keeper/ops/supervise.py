@@ -20,6 +20,7 @@ from keeper.ops.status import Status
 from keeper.ops.values import TaskState
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]  # called anew for each restart
+MOMENT: Final = 0.1  # seconds that a task has to end even when another one took all the time
 FINAL: Final = (ConfigError, StateCorrupt, WrongChain)  # no restart cures these
 
 _log = get_logger()
@@ -59,6 +60,7 @@ class Supervisor:
         """Run a task from now on. ``work`` makes it, and makes it anew after a failure."""
         if name in self._tasks:
             raise ValueError(f"there is a task {name} already")
+        self._status.task(name, TaskState.RUNNING)
         self._tasks[name] = asyncio.create_task(self._keep(name, work, budget or self._budget), name=name)
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -78,7 +80,7 @@ class Supervisor:
         for name, task in reversed(self._tasks.items()):
             task.cancel()
             started = time.monotonic()
-            await asyncio.wait({task}, timeout=max(deadline - started, 0.0))
+            await asyncio.wait({task}, timeout=max(deadline - started, MOMENT))
             if task.done() and self._status.tasks[name].state is not TaskState.FAILED:
                 self._status.task(name, TaskState.DONE)
             elif not task.done():

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Final
 
 from keeper.log import get_logger
 from keeper.ops.status import Status
+
+LOOKS: Final = 120  # a minute of them: the lag that is shown is the worst of these
 
 _log = get_logger()
 
@@ -47,6 +50,7 @@ class Watchdog:
     ) -> None:
         self._status, self._pace, self._clock, self._now = status, pace, clock, now
         self._beat = clock()
+        self._lags: deque[float] = deque(maxlen=LOOKS)
 
     async def run(self) -> None:
         """Keep looking, until cancelled."""
@@ -59,7 +63,8 @@ class Watchdog:
                 offset = self._jumped(offset)
 
     def _late(self, seconds: float) -> None:
-        self._status.loop_lag = max(seconds, 0.0)
+        self._lags.append(max(seconds, 0.0))
+        self._status.loop_lag = max(self._lags)
         if seconds > self._pace.slow:
             _log.warning("daemon.lagging", lag_s=round(seconds, 3))
 

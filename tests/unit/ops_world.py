@@ -1,5 +1,6 @@
 """A status as a healthy, live keeper has it, with clocks that a test moves, and the log as it would be written."""
 
+import asyncio
 import io
 import json
 import logging
@@ -66,3 +67,10 @@ def logging_to_memory() -> Iterator[Callable[[], list[dict[str, object]]]]:
         root.handlers[:] = handlers
         root.setLevel(level)
         log.configure(stream=sys.stderr)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what another thread or task does."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - a thread sets no event of ours
+            await asyncio.sleep(0.01)
