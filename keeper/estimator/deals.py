@@ -56,6 +56,11 @@ class Deal(Protocol):
         """Where the best amount may be, from the terms of a large one."""
         ...
 
+    @property
+    def sure(self) -> bool:
+        """The guess is the optimum of the closed form, but for rounding and a little conversion."""
+        ...
+
     def done(self, repay: int, slippage: Bps) -> Done | None: ...
 
 
@@ -75,6 +80,10 @@ class SaleDeal:
     @property
     def grain(self) -> int:
         return self.terms.grain if self.exit else 1
+
+    @property
+    def sure(self) -> bool:
+        return self.curve is not None
 
     @property
     def shape(self) -> LegShape:
@@ -139,6 +148,10 @@ class SwapDeal:
     @property
     def lattice(self) -> int:
         return loan_lattice(self.lender) if self.lender else 1
+
+    @property
+    def sure(self) -> bool:
+        return self.curve is None  # with a sale before, two slopes meet
 
     @property
     def grain(self) -> int:
@@ -220,6 +233,10 @@ class ForwardDeal:
 
     terms: Terms
     pool: Pool
+
+    @property
+    def sure(self) -> bool:
+        return True
 
     @property
     def lattice(self) -> int:

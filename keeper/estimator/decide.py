@@ -137,7 +137,7 @@ def _glance_at(world: World, desk: Desk, terms: Terms) -> Iterator[Glance]:
         intervals = deal.intervals()
         if not intervals:
             continue
-        sized = size.rough(deal, intervals, deal.guesses(intervals[-1][1]))
+        sized = size.rough(deal, intervals, deal.guesses(intervals[-1][1]), sure=deal.sure)
         if sized is not None:
             yield Glance(_net(world, deal, terms.prices, sized.value), sized.repay, deal)
 

@@ -63,9 +63,11 @@ def best(objective: Objective, intervals: Iterable[tuple[int, int]], guesses: Se
     return max(found, key=_rank, default=None)
 
 
-def rough(objective: Objective, intervals: Iterable[tuple[int, int]], guesses: Sequence[int] = ()) -> Sized | None:
-    """A good amount after a dozen looks, to rank what is worth sizing exactly."""
-    peaks = [_Search(objective, low, high).glance(guesses) for low, high in intervals]
+def rough(
+    objective: Objective, intervals: Iterable[tuple[int, int]], guesses: Sequence[int] = (), *, sure: bool = False
+) -> Sized | None:
+    """A good amount after a dozen looks, to rank what is worth sizing exactly; after one, if the guess is ``sure``."""
+    peaks = [_Search(objective, low, high).glance(guesses, sure=sure) for low, high in intervals]
     found = [peak for peak in peaks if peak is not None]
     return max(found, key=_rank, default=None)
 
@@ -102,6 +104,7 @@ class _Search:
         self._edges: dict[int, int] = {}  # repayment by amount received
         least, most = objective.received(low), objective.received(high)
         stair = (high - low) // (most - least + 1)
+        self._level = most == least  # nothing more is given for more
         self._coarse = stair > 1
         self._positions = (least, most) if self._coarse else (low, high)
         self._slack = stair >> 10 if self._coarse else 0
@@ -112,17 +115,23 @@ class _Search:
     def run(self, guesses: Sequence[int]) -> Sized | None:
         """The best amount."""
         low, high = self._ends
-        self._wish = min(max(guesses[0], low), high) if guesses else high
+        wish = low if self._level else guesses[0] if guesses else high
+        self._wish = min(max(wish, low), high)
         if self._coarse:
             guesses = [self._objective.received(guess) for guess in guesses]
+        for end in self._ends:
+            self._seen[end] = self._objective.value(end)
         self._look_around(self._peak.search(*self._positions, guesses))
         return self._pick()
 
-    def glance(self, guesses: Sequence[int]) -> Sized | None:
+    def glance(self, guesses: Sequence[int], *, sure: bool) -> Sized | None:
         """A good amount."""
         self._coarse, self._positions = False, self._ends  # edges of stairs do not matter yet
-        self._try((self._ends[0], *guesses))
-        self._peak.search(*self._ends, guesses, _GLANCES)
+        low, high = self._ends
+        self._try((low,) if self._level else (min(max(guess, low), high) for guess in guesses))
+        if not ((sure or self._level) and self._sellable()):
+            self._try((low,))
+            self._peak.search(low, high, guesses, _GLANCES)
         return max(self._sellable(), key=_rank, default=None)
 
     def _at(self, position: int) -> int | None:

@@ -114,12 +114,13 @@ def test_a_glance_comes_close(number: int, seed: int) -> None:
     rng = Random(seed * 1000 + number)
     deal = case(rng, 10 ** rng.uniform(5.2, 7)).deal
     exact = size.best(deal, deal.intervals(), deal.guesses(deal.terms.most))
-    rough = size.rough(deal, deal.intervals(), deal.guesses(deal.terms.most))
     assert exact is not None
-    assert rough is not None
-    assert exact.value >= rough.value
-    if exact.value * 10**6 > deal.terms.most:  # how bad a bad deal is does not matter
-        assert (exact.value - rough.value) * 1000 <= exact.value
+    for sure in (False, True):
+        rough = size.rough(deal, deal.intervals(), deal.guesses(deal.terms.most), sure=sure)
+        assert rough is not None
+        assert exact.value >= rough.value
+        if exact.value * 10**6 > deal.terms.most:  # how bad a bad deal is does not matter
+            assert (exact.value - rough.value) * 1000 <= exact.value
 
 
 class Plain(NamedTuple):
