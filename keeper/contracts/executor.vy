@@ -184,7 +184,7 @@ def execute(head: uint256) -> (uint256, uint256, uint256):
         raw_revert(abi_encode(before, after, head & U128, method_id=method_id("Unprofitable(uint256,uint256,uint256)")))
     profit = after - before
     # profit]
-    bid: uint256 = profit * ((head >> 192) & U16) // BPS
+    bid: uint256 = profit * min((head >> 192) & U16, BPS) // BPS
     if bid != 0:
         self._pay_bid(bid)
     self.gate = IDLE

@@ -12,7 +12,7 @@ from keeper.devnet.layout import USD
 from keeper.devnet.rpc import Reverted
 from keeper.devnet.world import World
 from tests.contracts.executor_hostile import FLOAT, USDC_FLOAT, callbacks, hostile, reasons, unharmed, worth_taking
-from tests.contracts.executor_world import CALLER, OWNER, STRANGER, TREASURY, Rig, swap
+from tests.contracts.executor_world import CALLER, GAS, OWNER, STRANGER, TREASURY, Rig, swap
 
 
 @pytest.fixture
@@ -229,6 +229,18 @@ def test_a_stolen_caller_key_cannot_take_the_float(rig: Rig, fallen: Address, li
     assert unharmed(rig)
     rig.contract.send("sweep", weth, 0, sender=CALLER)
     assert rig.weth(TREASURY) == FLOAT
+
+
+def test_a_stolen_caller_key_cannot_bid_more_than_the_profit(rig: Rig, fallen: Address) -> None:
+    rig.world.rpc.rpc("anvil_setCoinbase", STRANGER)
+    plan = bytearray.fromhex(rig.calldata(rig.plan(rig.leg(fallen), bid=10_000))[2:])
+    plan[4 + 6 : 4 + 8] = b"\xff\xff"  # the bid's place in the head
+    before = rig.ether(STRANGER)
+    receipt = rig.world.rpc.send(CALLER, rig.address, "0x" + plan.hex(), gas=GAS)
+    found = rig.realised(receipt)
+    assert found.bid == found.profit
+    assert rig.ether(STRANGER) - before < found.profit + WAD // 100  # with the priority fees
+    assert rig.weth() == FLOAT
 
 
 def test_a_stolen_caller_key_cannot_sell_a_float_along_with_the_collateral(rig: Rig, liar: Contract) -> None:

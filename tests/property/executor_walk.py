@@ -83,7 +83,7 @@ class Walk:
             (2, self.the_liar_changes),
             (2, self.a_stranger_tries),
             (1, self.profits_are_swept),
-            (7, self.a_plan_is_sent),
+            (9, self.a_plan_is_sent),
             (6, self.a_stolen_key_sends_a_mutant),
         )
         weights, actions = zip(*happens, strict=True)
@@ -142,10 +142,11 @@ class Walk:
 
     def the_liar_changes(self) -> None:
         tokens = sorted(self.world.asset(symbol) for symbol in self.random.sample(sorted(FLOAT), 2))
-        asks = self.random.choice((0, 1, WAD, 10**7, 10**30))
+        asks = self.random.choice((0, 0, 0, 1, 10**7, 10**30))
         reserve = self.random.choice((0, 10**12, 10**24, 2**112 - 1))
-        pays = self.random.random() < 0.5
-        self.liar.send("behave", *tokens, self.random.randint(0, 2), pays, asks, reserve, sender=STRANGER)
+        pays = self.random.random() < 0.3
+        times = self.random.choice((0, 1, 1, 1, 1, 2))
+        self.liar.send("behave", *tokens, times, pays, asks, reserve, sender=STRANGER)
 
     def a_stranger_tries(self) -> None:
         plan = encode_plan(self.plan(), self.rig.executor)
@@ -239,8 +240,10 @@ class Walk:
         if kind == FundingKind.UNISWAP_V3_FLASH_SWAP:
             swaps = []
             source, fee = self._pool(collateral, debt)
-            if self.random.random() < 0.2:
+            if self.random.random() < 0.3:
                 source = self.liar.address
+        elif self.random.random() < 0.3:
+            swaps.insert(0, self._fixed(collateral, debt))
         if kind in (FundingKind.BALANCER_FLASH_LOAN, FundingKind.MORPHO_FLASH_LOAN):
             source = self.vault.address
         leg = self.rig.leg(account, kind, collateral=collateral, debt=debt, source=source, fee=fee, swaps=swaps)
@@ -253,6 +256,14 @@ class Walk:
         route = self.random.choice([route for route in ROUTES[collateral, debt] if len(route) == 1])
         hop = self.rig.hop(*route[0].split("/"))
         return hop.pool, hop.fee
+
+    def _fixed(self, one: str, other: str) -> SwapLeg:
+        """A part of the collateral, or more than there is of it, into a pool of whatever kind."""
+        hop = self.rig.hop(*self.random.choice(ROUTES[one, other])[0].split("/"))
+        amount = self.random.choice((1, FLOAT[one] // 100, FLOAT[one], FLOAT[one]))
+        if self.random.random() < 0.7:
+            hop = replace(hop, pool=self.liar.address, token_out=self.world.asset(other))
+        return swap(hop, amount=amount)
 
     def _sale(self, pair: tuple[str, str]) -> SwapLeg:
         one, other = pair
