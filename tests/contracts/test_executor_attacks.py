@@ -238,7 +238,7 @@ def test_a_stolen_caller_key_cannot_bid_more_than_the_profit(rig: Rig, fallen: A
     before = rig.ether(STRANGER)
     receipt = rig.world.rpc.send(CALLER, rig.address, "0x" + plan.hex(), gas=GAS)
     found = rig.realised(receipt)
-    assert found.bid == found.profit
+    assert int(found.bid) == int(found.profit)
     assert rig.ether(STRANGER) - before < found.profit + WAD // 100  # with the priority fees
     assert rig.weth() == FLOAT
 
