@@ -149,7 +149,8 @@ def _table(draw: np.random.Generator, modes: Ints, parts: list[tuple[Ints, Ints,
     owns = columns & 3 == facts.COLLATERAL
     np.bitwise_or.at(flags, rows[owns], np.uint64(1) << (columns[owns] >> 2).astype(np.uint64))
     high = np.floor(amounts / 2**64)
-    low = (amounts - high * 2**64).astype(np.uint64) ^ draw.integers(0, 2**10, len(rows), dtype=np.uint64)
+    low = (amounts - high * 2**64).astype(np.uint64)
+    low ^= np.where(amounts > 2**48, draw.integers(0, 2**10, len(rows), dtype=np.uint64), 0)
     low = np.where((low == 0) & (high == 0), np.uint64(1), low)
     first = np.searchsorted(rows, np.arange(accounts))
     last = np.append(rows[1:] != rows[:-1], True)

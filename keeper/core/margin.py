@@ -45,6 +45,11 @@ class Margin(Protocol):
         """The weights of these columns in a block with that timestamp."""
         ...
 
-    def liquidatable(self, book: Book, rows: Sequence[int], at: Timestamp) -> Sequence[int]:
-        """Which of these accounts are below 1, exactly, as ``health`` says; the largest debt first."""
+    def liquidatable(
+        self, book: Book, rows: Sequence[int], at: Timestamp, prices: Mapping[Address, int] | None = None
+    ) -> Sequence[int]:
+        """Which of these accounts are below 1, exactly, as ``health`` says; the largest debt first.
+
+        ``prices`` of some assets replace what the oracle says, where it says anything: the book is not touched.
+        """
         ...

@@ -112,10 +112,12 @@ class AaveV3:
     def weights(self, book: Book, at: Timestamp, columns: Sequence[Column]) -> Weights:
         return exposure.weights(self.view(book, at), columns)
 
-    def liquidatable(self, book: Book, rows: Sequence[int], at: Timestamp) -> Sequence[int]:
+    def liquidatable(
+        self, book: Book, rows: Sequence[int], at: Timestamp, prices: Mapping[Address, int] | None = None
+    ) -> Sequence[int]:
         view = self.view(book, at)
-        if self._confirm is None or self._confirm.view is not view:
-            self._confirm = Confirm(view)
+        if self._confirm is None or self._confirm.view is not view or self._confirm.prices != (prices or {}):
+            self._confirm = Confirm(view, prices or {})
         return self._confirm.below(book, rows)
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:

@@ -4,12 +4,13 @@ Law: equal to ``health`` for every account and release. What each column needs i
 stable debt, which has a clock of its own, is asked of the view itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Final, NamedTuple
 
 from keeper.core.book import Book
 from keeper.core.ports import Quarantine
-from keeper.core.units import BPS, RAY, WAD, ZERO_ADDRESS
+from keeper.core.units import BPS, RAY, WAD, ZERO_ADDRESS, Address
 from keeper.protocols.aave_v3 import maths
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT
 from keeper.protocols.aave_v3.profiles import Rounded
@@ -39,11 +40,27 @@ class _Column(NamedTuple):
 _NOTHING: Final = _Column(owed=False, ray=0, balance_up=0, price=0, value_up=0, unit=1, threshold=0)
 
 
-class Confirm:
-    """The judge of one view."""
+def supposing(view: View, prices: Mapping[Address, int]) -> View:
+    """The same market with other prices, of assets or of e-modes, that the oracle has a price of."""
+    other = copy(view)
+    other.terms = {
+        number: terms._replace(price=prices.get(Address(terms.asset), terms.price))
+        for number, terms in view.terms.items()
+    }
+    other.emode_prices = {
+        mode: price and prices.get(Address(view.emodes[mode].price_source), price)
+        for mode, price in view.emode_prices.items()
+    }
+    return other
 
-    def __init__(self, view: View) -> None:
+
+class Confirm:
+    """The judge of one view, or of the same with other prices."""
+
+    def __init__(self, view: View, prices: Mapping[Address, int] | None = None) -> None:
         self.view = view
+        self.prices = prices or {}
+        self._view = supposing(view, self.prices) if self.prices else view
         self._floored = view.profile is not None and view.profile.threshold_floored
         self._columns: dict[int, _Column | None] = {}
         self._missing = sum(1 << number for number in view.missing)
@@ -55,7 +72,7 @@ class Confirm:
 
     def below(self, book: Book, rows: Iterable[int]) -> list[int]:
         """Those of the accounts that are below 1, the largest debt first."""
-        if self.view.profile is None:
+        if self._view.profile is None:
             return []
         judged = ((self._debt_below(book, row), row) for row in rows)
         return [row for _, row in sorted(((-debt, row) for debt, row in judged if debt))]
@@ -87,7 +104,7 @@ class Confirm:
         return debt if low else 0
 
     def _asked(self, book: Book, row: int) -> int:
-        health = self.view.health(book, row)
+        health = self._view.health(book, row)
         return 0 if isinstance(health, Quarantine) or health.health_factor >= WAD else health.debt
 
     def _learn(self, key: int) -> _Column | None:
@@ -96,7 +113,7 @@ class Confirm:
 
     def _column(self, mode: int, number: int, side: int) -> _Column | None:
         """``None``: not to be judged here."""
-        view, profile = self.view, self.view.profile
+        view, profile = self._view, self._view.profile
         if side not in (COLLATERAL, DEBT) or number in view.missing or profile is None:
             return None
         if number not in view.terms:

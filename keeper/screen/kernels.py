@@ -1,0 +1,251 @@
+"""The loops of the screen, compiled, outside the interpreter's lock.
+
+Laws. An account's margin is M = sum of x[c]*w[c]; adapters promise: liquidatable => M < S, S being slack * columns.
+
+1. *No account is missed.* An amount x is stored as the float32 nearest to x - |x|*2^-23; nearest is off by 2^-24 at
+   most, so that what is stored is below x - |x|*2^-25. For exact sums, then, M' <= M - 2^-25*G with
+   G = sum of |x[c]|*w[c]. Weights are off by 2^-50, a product by 2^-53, a sum of 255 terms in any order by 2^-45:
+   less than 2^-43*G together.
+   So the computed m <= M - 2^-25*G + 2^-43*G <= M, and M < S gives m < S. An account is flagged when not m > S:
+   NaN compares false and is flagged, and so is a debt too large for a float32.
+2. *Watch lists miss nobody whom a full sweep flags.* Let A and D be the owned and the owed part of M' when a list was
+   made, h = (A - 4S)/D. Since then no owned column's weight fell below a share l of what it was, 1/2 <= l <= 1, and no
+   owed one's rose above u >= 1. If h > (1 + 2^-20)*u/l, then now A' >= l*A >= l*(4S + h*D) >= 2S + (1 + 2^-20)*u*D and
+   D' <= u*D, up to a relative 2^-43, so that A' - D' > S by more than the sweep's own error: it would not be flagged.
+   Accounts stand in bins of h. ``_bin`` is monotone, so that all with h <= r are in the bins up to that of r.
+   NaN is in the first bin; a weight that was NaN then concerns the first bin only.
+"""
+
+# ruff: noqa: C901, PLR0913, PLR0917 - a kernel is one loop nest over flat arrays: what it reads is in its signature
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Codes = NDArray[np.uint16]
+Amounts = NDArray[np.float32]
+Rows = NDArray[np.uint32]
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BLOCK: Final = 128  # accounts that are evaluated together
+MIXED: Final = 0xFFFF  # not a code: a block whose accounts differ in this place
+BINS: Final = 64
+OUTSIDE: Final = 255  # not a bin: too healthy to be watched
+HORIZON: Final = 1.05  # health up to which accounts are watched
+_SCALE: Final = BINS / (HORIZON - 1)
+_MARGIN: Final = 1 + 2.0**-20
+_LEAST: Final = 0.5
+
+OWNED, OWED = 1, 2  # on which sides a column was ever held
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+
+def kernel(signature: str) -> Callable[[Loop], Loop]:
+    """Compiled when this module is imported, from machine code kept on disk where there is a place for it."""
+
+    def compiled(loop: Loop) -> Loop:
+        try:
+            found = njit(signature, nogil=True, error_model="numpy", cache=True)(loop)
+        except RuntimeError:  # numba found no folder that it may write to
+            found = njit(signature, nogil=True, error_model="numpy")(loop)
+        return cast("Loop", found)
+
+    return compiled
+
+
+@kernel("i8(u2[:,::1], f4[:,::1], u2[:,::1], u4[::1], i8, f8[::1], f8, u4[::1], i8)")
+def sweep(
+    codes: Codes, amounts: Amounts, uniform: Codes, rows: Rows, count: int, weights: Floats, slack: float, out: Rows,
+    found: int,
+) -> int:  # fmt: skip
+    """Append the flagged rows of a group to ``out``; how many there would be, were it long enough."""
+    margin = np.empty(BLOCK)
+    for block in range((count + BLOCK - 1) // BLOCK):  # not a range with a step: that costs half the speed
+        start = block * BLOCK
+        size = min(BLOCK, count - start)
+        for i in range(size):
+            margin[i] = 0.0
+        for j in range(codes.shape[0]):
+            code = uniform[j, block]
+            if code != MIXED:
+                weight = weights[code]
+                for i in range(size):
+                    margin[i] += weight * amounts[j, start + i]
+            else:
+                for i in range(size):
+                    margin[i] += weights[codes[j, start + i]] * amounts[j, start + i]
+        low = 0
+        for i in range(size):
+            low += not (margin[i] > slack)
+        if low:
+            for i in range(size):
+                if not (margin[i] > slack):
+                    if found < out.size:
+                        out[found] = rows[start + i]
+                    found += 1
+    return found
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def _bin(health: float) -> int:
+    """Monotone; NaN first."""
+    place = (health - 1.0) * _SCALE
+    if not (place >= 0.0):
+        return 0
+    return int(place) if place < BINS else OUTSIDE
+
+
+@kernel("void(u2[:,::1], f4[:,::1], u4[::1], i8, u2[:,::1], f4[:,::1], u4[::1])")
+def copy(
+    codes: Codes, amounts: Amounts, rows: Rows, columns: int, to_codes: Codes, to_amounts: Amounts, to_rows: Rows
+) -> None:
+    """A group as it is now; codes that were not known when the weights were made become 0."""
+    for j in range(to_codes.shape[0]):
+        for i in range(to_codes.shape[1]):
+            code = codes[j, i]
+            to_codes[j, i] = code if code < columns else 0
+            to_amounts[j, i] = amounts[j, i]
+    for i in range(to_rows.size):
+        to_rows[i] = rows[i]
+
+
+@njit(nogil=True, inline="always")
+def _first(codes: Codes, lists: Codes, j: int, at: int) -> bool:
+    """Whether this is the account's first column of its list."""
+    mine = lists[codes[j, at]]
+    if mine == 0:
+        return False
+    for before in range(j):  # noqa: SIM110 - numba has no ``any``
+        if lists[codes[before, at]] == mine:
+            return False
+    return True
+
+
+@kernel("void(u2[:,::1], f4[:,::1], f8[::1], f8, u2[::1], u1[::1], i8[:,::1])")
+def rank(codes: Codes, amounts: Amounts, weights: Floats, slack: float, lists: Codes, bins: Bytes, tally: Ints) -> None:
+    """The bin of every account of a group, and how many of each bin every list will have."""
+    width, count = codes.shape
+    owned, owed = np.empty(BLOCK), np.empty(BLOCK)
+    for block in range((count + BLOCK - 1) // BLOCK):
+        start = block * BLOCK
+        size = min(BLOCK, count - start)
+        for i in range(size):
+            owned[i] = -4.0 * slack
+            owed[i] = 0.0
+        for j in range(width):
+            for i in range(size):
+                amount = amounts[j, start + i]
+                value = weights[codes[j, start + i]] * amount
+                owned[i] += value if amount > 0 else 0.0
+                owed[i] -= 0.0 if amount > 0 else value
+        for i in range(size):
+            at = start + i
+            place = _bin(owned[i] / owed[i])
+            bins[at] = place
+            if place == OUTSIDE:
+                continue
+            tally[0, place] += 1
+            for j in range(width):
+                if _first(codes, lists, j, at):
+                    tally[lists[codes[j, at]], place] += 1
+
+
+@kernel(
+    "void(u2[:,::1], f4[:,::1], u4[::1], u1[::1], u2[::1], i8[:,::1], i8[::1], i8[::1], i8[::1],"
+    " u2[::1], f4[::1], u4[::1])"
+)
+def fill(
+    codes: Codes, amounts: Amounts, rows: Rows, bins: Bytes, lists: Codes, cursors: Ints, bases: Ints, strides: Ints,
+    row_bases: Ints, pool_codes: Codes, pool_amounts: Amounts, pool_rows: Rows,
+) -> None:  # fmt: skip
+    """Write every watched account of a group into its lists, in order of bins."""
+    width, count = codes.shape
+    for at in range(count):
+        place = bins[at]
+        if place == OUTSIDE:
+            continue
+        for j in range(-1, width):
+            if j >= 0 and not _first(codes, lists, j, at):
+                continue
+            mine = 0 if j < 0 else lists[codes[j, at]]
+            to = cursors[mine, place]
+            cursors[mine, place] += 1
+            pool_rows[row_bases[mine] + to] = rows[at]
+            for k in range(width):
+                pool_codes[bases[mine] + k * strides[mine] + to] = codes[k, at]
+                pool_amounts[bases[mine] + k * strides[mine] + to] = amounts[k, at]
+
+
+@kernel("i8(f8[::1], f8[::1], u1[::1], i8)")
+def reach(now: Floats, then: Floats, sides: Bytes, columns: int) -> int:
+    """The last bin of a list made ``then`` that matters ``now``; ``OUTSIDE``: the list may lack someone."""
+    least, most = 1.0, 1.0
+    for code in range(columns):
+        if now[code] == then[code] or np.isnan(then[code]):
+            continue
+        ratio = now[code] / then[code]
+        if np.isnan(ratio):
+            return OUTSIDE
+        if sides[code] & OWNED and ratio < least:
+            least = ratio
+        if sides[code] & OWED and ratio > most:
+            most = ratio
+    return _bin(most / least * _MARGIN) if least >= _LEAST else OUTSIDE
+
+
+@kernel(
+    "i8(u2[::1], f4[::1], u4[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8, f8[::1], f8, u1[::1], u4[::1])"
+)
+def look(
+    codes: Codes, amounts: Amounts, rows: Rows, widths: Ints, bases: Ints, strides: Ints, row_bases: Ints, ends: Ints,
+    last: int, weights: Floats, slack: float, stale: Bytes, out: Rows,
+) -> int:  # fmt: skip
+    """The flagged rows of a watch list up to a bin, without those that changed since."""
+    found = 0
+    margin = np.empty(BLOCK)
+    for group in range(widths.size):
+        least = slack * widths[group]
+        count = ends[group, last]
+        for block in range((count + BLOCK - 1) // BLOCK):
+            start = block * BLOCK
+            size = min(BLOCK, count - start)
+            for i in range(size):
+                margin[i] = 0.0
+            for j in range(widths[group]):
+                at = bases[group] + j * strides[group] + start
+                for i in range(size):
+                    margin[i] += weights[codes[at + i]] * amounts[at + i]
+            low = 0
+            for i in range(size):
+                low += not (margin[i] > least)
+            if low:
+                for i in range(size):
+                    row = rows[row_bases[group] + start + i]
+                    if not (margin[i] > least) and not stale[row]:
+                        if found < out.size:
+                            out[found] = row
+                        found += 1
+    return found
+
+
+@kernel("void(u2[:,::1], f4[:,::1], i8, f8[::1], u1[::1], f8[::1], f8[::1])")
+def split(
+    codes: Codes, amounts: Amounts, count: int, weights: Floats, moving: Bytes, fixed: Floats, moved: Floats
+) -> None:
+    """Margins of a group in two parts: of the columns marked as moving, and of the others."""
+    for i in range(count):
+        fixed[i] = moved[i] = 0.0
+    for j in range(codes.shape[0]):
+        for i in range(count):
+            code = codes[j, i]
+            value = weights[code] * amounts[j, i]
+            if moving[code]:
+                moved[i] += value
+            else:
+                fixed[i] += value
