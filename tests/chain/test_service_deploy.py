@@ -15,13 +15,13 @@ SIGNERS = LocalSigner([bytes.fromhex(key) for key in KEYS]).addresses
 
 def _config(world: World, folder: Path, executor: str = "") -> Path:
     file = configured(folder, world)
-    venues = "\n".join(
-        f'[[venues]]\nkind = "{KINDS[one.kind]}"\naddress = "{one.deployer}"\ninit_code_hash = "0x{one.init_hash.hex()}"'
-        for one in factories(world)
-    )
+    venues = ""
+    for one in factories(world):
+        venues += f'[[venues]]\nkind = "{KINDS[one.kind]}"\naddress = "{one.deployer}"\n'
+        venues += f'init_code_hash = "0x{one.init_hash.hex()}"\n'
     address = f'address = "{executor}"' if executor else ""
     text = file.read_text().replace("[[markets]]", f'wrapped_native = "{world.asset("WETH")}"\n[[markets]]', 1)
-    text += f'{venues}\n[executor]\nprofit_recipient = "{TREASURY}"\n{address}\n[signer]\nenv = "TEST_KEYS"\n'
+    text += f'{venues}[executor]\nprofit_recipient = "{TREASURY}"\n{address}\n[signer]\nenv = "TEST_KEYS"\n'
     text += '[[relays]]\nkind = "flashbots"\nurl = "http://127.0.0.1:1/"\n'
     file.write_text(text)
     return file
