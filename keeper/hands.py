@@ -36,7 +36,7 @@ def hands_of(settings: Settings, transport: Transport, signer: Signer | None = N
     """Everything for sending, or ``None`` when no signer is configured: then keeper only reads."""
     if signer is None and not settings.signer.configured:
         return None
-    problems = list(_missing(settings))
+    problems = list(missing(settings))
     if problems:
         raise ConfigError(*problems)
     return Hands(
@@ -47,7 +47,8 @@ def hands_of(settings: Settings, transport: Transport, signer: Signer | None = N
     )
 
 
-def _missing(settings: Settings) -> Sequence[str]:
+def missing(settings: Settings) -> Sequence[str]:
+    """What the configuration lacks for sending."""
     found = []
     if settings.executor.address is None:
         found.append("executor.address: a signer is configured but no executor; deploy one with keeper deploy")

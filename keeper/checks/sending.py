@@ -4,18 +4,15 @@ Law: nothing is sent, to nobody. Without a signer keeper only watches, and then 
 """
 
 import asyncio
-from collections.abc import Sequence
 
 from keeper.chain.pool import Pool
 from keeper.checks.finding import Finding
 from keeper.core.units import Address
 from keeper.errors import Exit
-from keeper.executor.keys import key_file, keystore_key, secret_key, secret_keys
-from keeper.executor.relays.identity import Identity
-from keeper.executor.relays.registry import RelayConfig, channels
+from keeper.executor.relays.registry import channels
 from keeper.executor.relays.transport import Transport
-from keeper.executor.signer import LocalSigner
-from keeper.settings import Settings, read_secret
+from keeper.hands import identity_of, missing, relays_of, signer_of
+from keeper.settings import Settings
 from keeper.venues.registry import VENUES
 
 ETHER = 10**18
@@ -26,23 +23,13 @@ async def signer(settings: Settings, pool: Pool) -> list[Finding]:
     if not settings.signer.configured:
         says = "none: keeper watches, says what it would do, and sends nothing"
         return [Finding("signer", says, "add a [signer] section when it should send")]
-    addresses = await _addresses(settings)
+    async with Transport() as transport:
+        addresses = (await asyncio.to_thread(signer_of, settings, transport)).addresses  # a keystore is slow to open
     expected = settings.signer.address
     if expected is not None and expected not in addresses:
         says = f"the key is of {', '.join(addresses)}, signer.address says {expected}"
         return [Finding("signer", says, f"correct {settings.place('signer', 'address')} or the key", Exit.USAGE)]
     return [await _funded(settings, pool, address) for address in addresses]
-
-
-async def _addresses(settings: Settings) -> Sequence[Address]:
-    own = settings.signer
-    if own.url is not None and own.address is not None:
-        return [own.address]
-    if own.keystore is not None and own.password_file is not None:
-        secrets: Sequence[bytes] = [await asyncio.to_thread(keystore_key, own.keystore, own.password_file)]
-    else:
-        secrets = secret_keys(read_secret(env=own.env))
-    return LocalSigner(secrets).addresses
 
 
 async def _funded(settings: Settings, pool: Pool, address: Address) -> Finding:
@@ -53,35 +40,20 @@ async def _funded(settings: Settings, pool: Pool, address: Address) -> Finding:
     return Finding("signer", says)
 
 
+async def lacking(settings: Settings) -> list[Finding]:
+    """What the configuration lacks for sending."""
+    problems = missing(settings) if settings.signer.configured else ()
+    return [Finding("sending", problem, "add it, or take out the signer", Exit.USAGE) for problem in problems]
+
+
 async def relays(settings: Settings) -> list[Finding]:
-    """The channels can be built. Whether they take a bundle shows only with a bundle."""
+    """The channels can be built. What a relay takes, only a bundle shows."""
     if not settings.relays:
-        if settings.signer.configured:
-            return [Finding("relays", "none: there is a signer and nowhere to send", "add [[relays]]", Exit.USAGE)]
         return []
-    configs = [
-        RelayConfig(
-            relay.kind,
-            relay.url,
-            relay.name,
-            relay.builders,
-            relay.authorization.get_secret_value() if relay.authorization else "",
-        )
-        for relay in settings.relays
-    ]
+    identity, allowed = await asyncio.to_thread(identity_of, settings), settings.policy.allow_public
     async with Transport() as transport:
-        built = channels(configs, transport, _identity(settings), (), allow_public=settings.policy.allow_public)
+        built = channels(relays_of(settings), transport, identity, (), allow_public=allowed)
     return [Finding(f"relay {channel.name}", "configured") for channel in built]
-
-
-def _identity(settings: Settings) -> Identity:
-    """The configured identity; none is needed to see whether the rest is right."""
-    own = settings.signer
-    if own.identity_file is not None:
-        return Identity(key_file(own.identity_file))
-    if own.identity_env is not None:
-        return Identity(secret_key(read_secret(env=own.identity_env)))
-    return Identity(bytes([0] * 31 + [1]))
 
 
 async def contracts(settings: Settings, pool: Pool) -> list[Finding]:
@@ -94,7 +66,7 @@ async def contracts(settings: Settings, pool: Pool) -> list[Finding]:
         else Finding(subject, f"{key} = {address}: there is no contract at this address", "correct the key", Exit.USAGE)
         for (subject, key, address), code in zip(_named(settings), codes, strict=True)
     ]
-    return [*found, *_lacking(settings)]
+    return [*found, *_unknown(settings)]
 
 
 def _named(settings: Settings) -> list[tuple[str, str, Address]]:
@@ -110,15 +82,10 @@ def _named(settings: Settings) -> list[tuple[str, str, Address]]:
     return [*venues, *((subject, key, address) for subject, key, address in others if address is not None)]
 
 
-def _lacking(settings: Settings) -> list[Finding]:
-    known = ", ".join(VENUES)
-    found = [
-        Finding(
-            f"venue {venue.kind}", settings.place("venues", i, "kind"), f"is not known; one of: {known}", Exit.USAGE
-        )
+def _unknown(settings: Settings) -> list[Finding]:
+    remedy = f"one of: {', '.join(VENUES)}"
+    return [
+        Finding(f"venue {venue.kind}", settings.place("venues", i, "kind") + ": not known", remedy, Exit.USAGE)
         for i, venue in enumerate(settings.venues)
         if venue.kind not in VENUES
     ]
-    if settings.signer.configured and settings.executor.address is None:
-        found.append(Finding("executor", "there is a signer and no executor.address", "deploy it, set it", Exit.USAGE))
-    return found

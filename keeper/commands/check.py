@@ -48,6 +48,7 @@ async def examined(settings: Settings, pool: Pool) -> Sequence[Finding]:
         attempted("state file", machine.state(settings)),
         attempted("secrets", machine.secrets(settings)),
         attempted("ops", machine.port(settings)),
+        attempted("sending", sending.lacking(settings)),
         attempted("relays", sending.relays(settings)),
     ]
     if pool.ready:

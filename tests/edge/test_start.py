@@ -258,6 +258,7 @@ def test_everything_at_once(market: World, tmp_path: Path, whole: bytes) -> None
         "state file",
         "relays",
         "signer",
+        "sending",
         "executor",
         "venue uniswap_v9",
     }
