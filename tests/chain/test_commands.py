@@ -1,7 +1,11 @@
 """`keeper accounts` and `keeper audit` as a script runs them, against what the real pool answers."""
 
+import contextlib
 import fcntl
+import json
+import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +15,7 @@ from keeper.core.units import MAX_U256, WAD, Address
 from keeper.devnet.build import make_world
 from keeper.devnet.crowd import Borrower
 from keeper.devnet.world import World
-from tests.edge.command import configured, keeper, records, said, script
+from tests.edge.command import SCRIPT, configured, keeper, records, said, script
 
 CROWD = 24
 AMOUNTS = ("health_factor", "collateral_base", "debt_base")
@@ -165,3 +169,30 @@ def test_who_depends_on_a_dead_feed_has_no_number_but_a_reason(world: World, tmp
     checked = keeper("check", "--config", str(config))
     assert checked.returncode == 0
     assert "the oracle gives no price" in checked.stdout
+
+
+def test_a_person_sees_a_bar_and_a_script_sees_lines(config: Path, tmp_path: Path) -> None:
+    words = ("accounts", "--config", str(config), "--json")
+    watched = seen_on_a_terminal(*words, "--store.path", str(tmp_path / "one.sqlite"))
+    assert "history of 0x" in watched
+    assert "indexer.backfill_progress" not in watched
+    logged = keeper(*words, "--store.path", str(tmp_path / "two.sqlite")).stderr
+    lines = [json.loads(line) for line in logged.splitlines()]
+    progress = [line for line in lines if line["event"] == "indexer.backfill_progress"]
+    assert progress[-1]["done"] == 1.0
+    assert {"block", "to_block", "logs", "accounts", "eta_s"} <= progress[-1].keys()
+
+
+def seen_on_a_terminal(*words: str) -> str:
+    """What a run writes to stderr when that is a terminal."""
+    ours, theirs = os.openpty()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("KEEPER_")}
+    with subprocess.Popen([SCRIPT, *words], stdout=subprocess.DEVNULL, stderr=theirs, env=environ) as process:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # how a terminal says that the other side is gone
+            while part := os.read(ours, 4_096):
+                seen += part
+    os.close(ours)
+    assert process.returncode == 0
+    return seen.decode(errors="replace")
