@@ -106,14 +106,14 @@ def _swap_deals(
     if flash is not None:
         curves = desk.curves(sold, pay, received, frozenset({flash.address})) if sold != pay else (None,)
         yield from (SwapDeal(terms, pay, flash, curve, None, out) for curve in curves)
-    pool = _seller(desk, pay, debt, most, None)
+    pool = _seller(desk, pay, debt, most, VenueKind.UNISWAP_V3, VenueKind.UNISWAP_V2)  # whoever can sell exactly
     if pool is not None and pool is not flash:
         curves = desk.curves(sold, pay, received, frozenset({pool.address}))[:1] if sold != pay else (None,)
         yield from (SwapDeal(terms, pay, pool, curve, lender, out) for lender in lenders for curve in curves)
 
 
-def _seller(desk: Desk, pay: Address, debt: Address, most: int, kind: VenueKind | None) -> Pool | None:
-    return desk.seller(pay, debt, most, kind) or desk.seller(pay, debt, max(most >> 3, 1), kind)
+def _seller(desk: Desk, pay: Address, debt: Address, most: int, *kinds: VenueKind) -> Pool | None:
+    return desk.seller(pay, debt, most, *kinds) or desk.seller(pay, debt, max(most >> 3, 1), *kinds)
 
 
 def _exit(desk: Desk, token: Address, profit: Address, flow: int) -> Path | None:

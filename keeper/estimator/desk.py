@@ -59,11 +59,11 @@ class Desk:
         curves = self.curves(sold, bought, amount)
         return curves[0].paths[0] if curves else None
 
-    def seller(self, pay: Address, debt: Address, amount: int, kind: VenueKind | None = None) -> Pool | None:
-        """The pool that gives exactly ``amount`` of the debt for the least; of one kind, if one is asked for."""
+    def seller(self, pay: Address, debt: Address, amount: int, *kinds: VenueKind) -> Pool | None:
+        """The pool of these kinds that gives exactly ``amount`` of the debt for the least."""
         quoted: list[tuple[int, Pool]] = []
         for pool in self.liquidity.between(pay, debt):
-            if pool.address in self._routing.locked or kind not in (None, pool.kind):
+            if pool.address in self._routing.locked or pool.kind not in kinds:
                 continue
             quote: Quote | None = pool.quote_exact_out(debt, amount)
             if quote is not None:
