@@ -7,6 +7,7 @@ is neither caught nor hidden: it is a redacted line and Python's own exit code.
 
 import asyncio
 import os
+import re
 import sys
 import traceback
 from argparse import ArgumentParser, Namespace
@@ -89,9 +90,23 @@ def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--pace", type=float, default=1.2, metavar="S", help="seconds a slot (default 1.2)")
 
 
+def _dry_run(parser: ArgumentParser) -> None:
+    parser.add_argument("--fork", metavar="URL", help="a running fork (anvil); one of its own when left out")
+    parser.add_argument("--block", type=_natural, metavar="N", help="fork at this block; the head when left out")
+    parser.add_argument(
+        "--shock", type=_shock, action="append", default=[], metavar="SYM=-20%",
+        help="move the oracle's price of an asset, pools stay; may be given for several",
+    )  # fmt: skip
+    parser.add_argument("--blocks", type=_natural, metavar="M", help="so many; until nothing is left to do by default")
+    parser.add_argument("--rehearse", action="store_true", help="bring every account with debt down, one at a time")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="save the report as JSON")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+
+
 COMMANDS: Final = (
     Command("run", "watch, decide, liquidate, until told to stop", "keeper.service", "run", _run_flags),
     Command("demo", "the whole keeper on a local world, offline", "keeper.demo.run", "demo", _demo, configured=False),
+    Command("dry-run", "the daemon on a fork of the chain", "keeper.dryrun.run", "dry_run", _dry_run),
     Command("accounts", "every borrower and its health", "keeper.commands.accounts", "accounts", _accounts),
     Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
     Command("why", "why an account is not liquidated", "keeper.commands.why", "why", _why),
@@ -209,6 +224,17 @@ def _natural(text: str) -> int:
     return int(text)
 
 
+def _shock(text: str) -> tuple[str, int]:
+    match = re.fullmatch(r"([^=]+)=([+-]?)(\d{1,5})(?:\.(\d{1,2}))?%", text, re.ASCII)
+    if match is None:
+        raise ValueError(text)
+    change = int(match[3]) * 100 + int((match[4] or "0").ljust(2, "0"))
+    if match[2] == "-" and change >= 10_000:  # noqa: PLR2004 - all of it
+        raise ValueError(text)
+    return match[1], -change if match[2] == "-" else change
+
+
+_shock.__name__ = "shock (SYM=-20%)"
 _natural.__name__ = "whole number"  # what argparse calls it
 
 

@@ -14,7 +14,7 @@ Laws
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -73,6 +73,7 @@ class Pipeline:
         block_time: int,
     ) -> None:
         self.watch = Watch()
+        self.among: Container[Address] | None = None  # whom to look at; everybody
         self.planned = 0
         self.steps: Mapping[str, float] = {}  # seconds that each step of the last block took
         self._markets, self._liquidity, self._lenders = markets, liquidity, lenders
@@ -115,6 +116,8 @@ class Pipeline:
                 if isinstance(health, Quarantine) or health.health_factor >= WAD:
                     continue
                 account = market.book.account(row)
+                if self.among is not None and account not in self.among:
+                    continue
                 now.add((market.id, account))
                 self._noticed(market, account, health.health_factor)
                 yield Candidate(account, market.adapter.actions(market.book, row, target.timestamp), prices)

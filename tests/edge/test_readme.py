@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 SHOWN = [line.partition("#")[0].strip() for _, block in BLOCKS for line in block.splitlines()]
-ROWS = re.findall(r"^\| `keeper (\w+)[^`]*` \| (.*) \|$", README, flags=re.MULTILINE)
+ROWS = re.findall(r"^\| `keeper ([\w-]+)[^`]*` \| (.*) \|$", README, flags=re.MULTILINE)
 
 
 def test_the_commands_shown_run(world: World, tmp_path: Path) -> None:
