@@ -8,7 +8,7 @@ from keeper.demo.run import KEYS
 from keeper.demo.stage import KINDS, TREASURY, factories
 from keeper.devnet.world import World
 from keeper.executor.signer import LocalSigner
-from tests.edge.command import configured, keeper
+from tests.edge.command import configured, keeper, records
 
 SIGNERS = LocalSigner([bytes.fromhex(key) for key in KEYS]).addresses
 
@@ -61,19 +61,23 @@ def test_all_that_is_missing_is_said_at_once(world: World, tmp_path: Path) -> No
         assert f"keeper: {key}: " in done.stderr
 
 
-def test_run_says_everything_that_check_says(world: World, tmp_path: Path) -> None:
+def test_run_starts_with_nothing_that_check_finds_wrong_and_says_all_of_it(world: World, tmp_path: Path) -> None:
     config = configured(tmp_path, world)
-    text = config.read_text().replace("id = 31337", "id = 1")
-    config.write_text(text + '[executor]\naddress = "0x00000000000000000000000000000000000000aa"\n')
-    done = keeper("run", "--config", str(config))
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "chain 31337" in done.stderr
-    config.write_text(text.replace("id = 1\n", "id = 31337\n") + '[signer]\nenv = "TEST_KEYS"\n')
-    done = keeper("run", "--config", str(config), TEST_KEYS=KEYS[0])
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "keeper: relays: none" in done.stderr
-    assert "keeper: executor: " in done.stderr
-    assert not (tmp_path / "state.sqlite").exists()
+    right = config.read_text()
+    nowhere = '[executor]\naddress = "0x00000000000000000000000000000000000000aa"\n'
+    for text, code in (
+        (right.replace("id = 31337", "id = 1") + nowhere, 3),
+        (right + '[signer]\nenv = "TEST_KEYS"\n', 2),
+    ):
+        config.write_text(text)
+        checked = keeper("check", "--config", str(config), "--json", TEST_KEYS=KEYS[0])
+        done = keeper("run", "--config", str(config), TEST_KEYS=KEYS[0])
+        wrong = [one for one in records(checked) if one["grade"] == "problem"]
+        assert len(wrong) >= (code == 2) + 1
+        assert (done.returncode, checked.returncode, done.stdout) == (code, code, "")
+        for one in wrong:
+            assert f"keeper: {one['subject']}: {one['says']}" in done.stderr
+        assert not (tmp_path / "state.sqlite").exists()
 
 
 def test_why_needs_an_account(world: World, tmp_path: Path) -> None:
