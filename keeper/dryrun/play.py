@@ -6,7 +6,7 @@ Laws
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import msgspec
 
 from keeper.core.events import Log
 from keeper.core.journal import OPEN
+from keeper.core.plans import Reason, Skip
 from keeper.core.ports import Quarantine
 from keeper.core.units import Address
 from keeper.daemon import Keeper, Moment
@@ -144,12 +145,23 @@ class _Play:
             accounts = tuple(sorted(account for _, account in entry.accounts))
             self.failures.append(Failure(accounts, line.block, "reverted", line.tx))
         done.sort(key=lambda one: one.block)
-        skips = tuple(sorted(self.keeper.pipeline.watch.skips.values(), key=lambda skip: skip.account))
+        skips = tuple(sorted(self._refused(), key=lambda skip: skip.account))
         health = {
             (account, block): (factor, self.after.get((market, account, block)))
             for (market, account, block), factor in self.before.items()
         }
         return Result(RunReport(tuple(done), skips, reverted, 0, shock_block), tuple(self.failures), health)
+
+    def _refused(self) -> Iterator[Skip]:
+        """Everybody who is still liquidatable: with the keeper's own reason, or with what kept a plan from landing."""
+        watch, gate = self.keeper.pipeline.watch, self.keeper.gate
+        yield from watch.skips.values()
+        told = {*watch.skips, *(account for failure in self.failures for account in failure.accounts)}
+        term = "planned, and the blocks came to an end before its turn"
+        if gate is not None and gate.halts:
+            term = ", ".join(f"{name}: {why}" for name, why in gate.halts.items())
+        for account in {account for _, account in watch.unhealthy} - told:
+            yield Skip(account, Reason.NOT_SENT, term)
 
 
 def together(results: Iterable[Result]) -> Result:

@@ -24,7 +24,6 @@ from keeper.indexer.audit import live_rows
 from keeper.indexer.market import Market
 
 BEYOND: Final = 0.999  # of the price at which health is 1
-BLOCKS: Final = 4  # of each: one to shock, one to land, and as many again
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Drill:
 
     account: Address
     answers: Mapping[Address, int]
-    reason: str = ""
+    skip: Skip | None = None
 
 
 async def rehearse(stage: Stage, blocks: int | None) -> Result:
@@ -42,20 +41,28 @@ async def rehearse(stage: Stage, blocks: int | None) -> Result:
         keeper.indexer.rewind(stage.fork.base)
         head = await keeper.indexer.advance()
         drills = [drill for market in keeper.indexer.markets for drill in _drills(market, head.timestamp)]
-    results = []
-    for drill in drills:
-        if drill.reason:
-            skip = Skip(drill.account, Reason.QUARANTINED, drill.reason)
-            results.append(_only(skip))
-            continue
-        with stage.fork.undone(), state_file(stage.settings.store.path, copy=True) as path:
-            at = replace(stage, settings=kept_in(stage.settings, path))
-            results.append(await play(at, partial(_given, drill.answers), blocks or BLOCKS, {drill.account}))
+    results = [await _tried(stage, drill, blocks) for drill in drills]
     return together(results)
+
+
+async def _tried(stage: Stage, drill: Drill, blocks: int | None) -> Result:
+    """One drill on the fork as it was."""
+    if drill.skip is not None:
+        return _only(drill.skip)
+    with stage.fork.undone(), state_file(stage.settings.store.path, copy=True) as path:
+        at = replace(stage, settings=kept_in(stage.settings, path))
+        result = await play(at, partial(_given, drill.answers), blocks, {drill.account})
+    if result.report.liquidations or result.report.skips or result.failures:
+        return result
+    return _only(_unmoved(drill.account, f"still healthy after moving {', '.join(drill.answers)}"))
 
 
 def _given(answers: Mapping[Address, int], _: Keeper) -> Mapping[Address, int]:
     return answers
+
+
+def _unmoved(account: Address, why: str) -> Skip:
+    return Skip(account, Reason.NOT_SENT, why)
 
 
 def _only(skip: Skip) -> Result:
@@ -67,7 +74,8 @@ def _drills(market: Market, at: Timestamp) -> Iterator[Drill]:
     for row in live_rows(market.book):
         health = market.adapter.health(market.book, row, at)
         if isinstance(health, Quarantine):
-            yield Drill(market.book.account(row), {}, f"{health.subject}: {health.reason}")
+            account = market.book.account(row)
+            yield Drill(account, {}, Skip(account, Reason.QUARANTINED, f"{health.subject}: {health.reason}"))
         elif health.health_factor != MAX_U256:
             yield _drill(market, row, at)
 
@@ -77,14 +85,14 @@ def _drill(market: Market, row: int, at: Timestamp) -> Drill:
     account = market.book.account(row)
     exposures = market.adapter.exposures(market.book, row)
     if exposures is None:
-        return Drill(account, {}, "its margin is not linear in prices")
+        return Drill(account, {}, _unmoved(account, "its margin is not linear in prices"))
     weights = market.adapter.weights(market.book, at, [column for column, _ in exposures])
     worth: dict[Address, float] = defaultdict(float)
     for (_, amount), factor, asset in zip(exposures, weights.factors, weights.assets, strict=True):
         worth[asset] += amount * factor * weights.prices.get(asset, 1)
     margin = sum(worth.values())
     if not isfinite(margin):
-        return Drill(account, {}, "its margin has no bound")
+        return Drill(account, {}, _unmoved(account, "its margin has no bound"))
     if margin < 0:
         return Drill(account, {})
     return _fall(market, account, worth, margin)
@@ -104,4 +112,4 @@ def _fall(market: Market, account: Address, worth: Mapping[Address, float], marg
         if gone > margin:
             left = (1 - margin / gone) * BEYOND
             return Drill(account, {source: max(1, int(prices[one] * left)) for one, source in falling.items()})
-    return Drill(account, {}, "no fall of its collaterals' prices makes it liquidatable")
+    return Drill(account, {}, _unmoved(account, "no fall of its collaterals' prices makes it liquidatable"))

@@ -1,12 +1,15 @@
 """``keeper dry-run`` on forks of a local world: real protocols upstream, the real command, nothing written upstream."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from keeper.demo.stage import KINDS, OWNER, factories
 from keeper.devnet.anvil import Anvil, AnvilOptions
@@ -40,6 +43,23 @@ from_block = 0
 path = "{folder / "keeper.sqlite"}"
 """)
     return path
+
+
+@contextlib.asynccontextmanager
+async def no_fork() -> AsyncIterator[tuple[str, list[str]]]:
+    """A node as all others: it has never heard of anvil. Also what it was asked."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await request.json()
+        asked.append(body["method"])
+        error = {"code": -32601, "message": "the method does not exist"}
+        return web.json_response({"jsonrpc": "2.0", "id": body["id"], "error": error})
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/")), asked
 
 
 class Upstream:
@@ -120,6 +140,11 @@ async def test_what_cannot_be_is_said(upstream: Upstream) -> None:
     itself = await upstream.dry_run("--fork", upstream.proxy.url)
     assert itself.returncode == 2
     assert "never writes to" in itself.stderr
+    async with no_fork() as (url, asked):
+        refused = await upstream.dry_run("--fork", url)
+        assert refused.returncode == 2
+        assert "--fork: not a fork" in refused.stderr
+        assert asked == ["anvil_nodeInfo"]
     assert not upstream.proxy.writes
 
 
