@@ -40,9 +40,14 @@ class Pace:
 
     window: int = 3  # blocks asked for at once
     block_time: int = 12  # seconds
-    hand_over: float = 4.0  # seconds after which nothing more is handed over
+    hand_over: float | None = None  # seconds after which nothing more is handed over; a third of the block time
     fee_rule: FeeRule = ETHEREUM
     fee_recipient: Address = BUILDER  # of blocks in simulations
+
+    @property
+    def patience(self) -> float:
+        """Seconds that channels have to take a submission."""
+        return self.block_time / 3 if self.hand_over is None else self.hand_over
 
     def target(self, head: Block, number: BlockNumber) -> Target:
         """A block to come. Its base fee is exact for the next one, and the worst possible for later ones."""
@@ -169,9 +174,9 @@ class Outbox:
         return True
 
     async def _signed(self, job: Job) -> SignedTransaction:
-        """A transaction that was signed before is not signed again."""
+        """What was signed last is not signed again."""
         entry = self._records.now(job.entry)
-        for variant in reversed(entry.variants):
+        for variant in entry.variants[-1:]:
             if decode(variant.raw)[0] == job.tx:
                 return SignedTransaction(variant.raw, variant.tx, entry.eoa, entry.nonce)
         return await self._signer.sign(entry.eoa, job.tx)
@@ -200,7 +205,7 @@ class Outbox:
         self._revision = max(self._revision + 1, int(now * 1000))  # grows across restarts too
         window = Window(passed.target, job.until)
         submission = passed.submission(
-            job.entry.id, signed.raw, signed.hash, window, now + self._pace.hand_over, self._revision
+            job.entry.id, signed.raw, signed.hash, window, now + self._pace.patience, self._revision
         )
         self._out.setdefault(job.entry.id, {})[passed.target] = submission
         tasks = self._sending.setdefault(job.entry.id, set())

@@ -42,6 +42,9 @@ from keeper.store.journal import Journal
 
 FARTHEST: Final = 256  # blocks: a plan with a later deadline would hold its nonce for ever
 CLEARING_GAS: Final = 21_000
+MOST_VARIANTS: Final = 32  # of one entry; what is still worth doing then goes on as another one with the same nonce
+PRUNE_EVERY: Final = 1_000  # blocks
+KEPT: Final = 7_200  # blocks for which everything about a final entry is kept
 POLL: Final = 0.5  # seconds between two looks at the head while draining
 
 _log = get_logger()
@@ -125,6 +128,8 @@ class Executor:
             if self._lifecycle.head != seen:
                 self._outbox.at(head)
                 self._stuck = self._nonces.stuck(self._records.entries.values(), head)
+                if head.number % PRUNE_EVERY == 0:
+                    self._records.journal.prune(head.number - KEPT)
         for change in changes:
             self._tell(change)
         return changes
@@ -142,9 +147,9 @@ class Executor:
         await self.on_head(head)
         if self._closing or self._lifecycle.head is None or self._lifecycle.head.hash != head.hash:
             return ()
-        jobs, refused, repacked = self._assign(plans, head)
+        jobs, refused, replaced = self._assign(plans, head)
         jobs += [job for eoa, nonce in self._stuck if (job := self._clearing(eoa, nonce, head))]
-        asked_back = (self._give_up(entry, "repacked") for entry in repacked)
+        asked_back = (self._give_up(entry, "replaced") for entry in replaced)
         done = await asyncio.gather(*(self._pursue(job, head) for job in jobs), *asked_back)
         self._timed(jobs, {**steps, "send": round(time.perf_counter() - started, 6)})
         return (*refused, *(one for one in done if one is not None))
@@ -162,21 +167,24 @@ class Executor:
         waiting = {entry.id: entry for entry in self._records.within(OPEN) if entry.plan}
         jobs: list[Job] = []
         refused: list[Attempt] = []
+        replaced: list[Entry] = []
         for plan in sorted(plans, key=lambda one: one.estimate.net, reverse=True):
             accounts = _accounts(plan)
             entry = max(waiting.values(), key=lambda one: len(one.accounts & accounts), default=None)
             known = entry if entry and entry.accounts & accounts else None
             job = self._job(plan, known, accounts, head)
             if isinstance(job, Job):
-                waiting.pop(job.entry.id, None)
                 jobs.append(job)
+                if known:
+                    del waiting[known.id]
+                    replaced += [known] if job.entry.id != known.id else []
             else:
                 refused.append(Attempt(plan.opportunity_id, (), job))
                 _log.info("opportunity.skipped", opportunity_id=plan.opportunity_id, reason=job.reason, term=job.detail)
         planned: Accounts = frozenset().union(*(_accounts(job.plan) for job in jobs if job.plan))
-        repacked = [entry for entry in waiting.values() if entry.accounts & planned]
+        replaced += [entry for entry in waiting.values() if entry.accounts & planned]
         jobs += [_again(entry) for entry in waiting.values() if not entry.accounts & planned]
-        return jobs, refused, repacked
+        return jobs, refused, replaced
 
     def _job(self, plan: Plan, known: Entry | None, accounts: Accounts, head: Block) -> Job | Failed:
         """The plan as a transaction: of a known entry, or of a new one with a leased nonce."""
@@ -186,7 +194,10 @@ class Executor:
             data = encode_plan(plan, self._setup.contract)
         except ValueError as error:
             return Failed("encoding", str(error))
-        entry = known or self._fresh(plan, accounts, head)
+        if known and len(known.variants) >= MOST_VARIANTS:
+            entry: Entry | Failed = self._continued(known, plan, accounts, head)
+        else:
+            entry = known or self._fresh(plan, accounts, head)
         if isinstance(entry, Failed):
             return entry
         to = self._setup.contract.address
@@ -204,6 +215,14 @@ class Executor:
             return Failed("executor.no_account", f"none of {len(self._nonces.signers)} is free and has {need} wei")
         self._planning[plan.opportunity_id] = accounts
         return Entry(plan.opportunity_id, *lease)
+
+    def _continued(self, known: Entry, plan: Plan, accounts: Accounts, head: Block) -> Entry | Failed:
+        """Another entry with the same nonce: at most one of the two can land."""
+        if plan.opportunity_id in self._planning or self._records.known(plan.opportunity_id):
+            return Failed("executor.known", "it was done before")
+        self._records.put(known.to(State.MISSED, fate=Fate(head.number, head.hash), reason="continued"))
+        self._planning[plan.opportunity_id] = accounts
+        return Entry(plan.opportunity_id, known.eoa, known.nonce)
 
     async def _pursue(self, job: Job, head: Block) -> Attempt:
         try:
@@ -230,9 +249,8 @@ class Executor:
     async def _give_up(self, entry: Entry, reason: str) -> None:
         """Ask it back; what was handed over may land all the same, so it stays open."""
         entry = self._records.now(entry)
-        if entry.state not in OPEN:
-            return
-        self._records.put(replace(entry, reason=reason))
+        if entry.state in OPEN:
+            self._records.put(replace(entry, reason=reason))
         if await self._outbox.withdraw(entry):
             _log.info("submission.withdrawn", opportunity_id=entry.id, reason=reason)
 

@@ -3,11 +3,12 @@
 Laws
 - ``write`` returns when the disk has it: a connection of its own with ``synchronous=FULL``, one transaction a call.
 - An entry, the lines it causes and the nonces it accounts for are written together or not at all.
-- Nothing is deleted. Lines are only added; variants never change.
+- Lines are only added. Variants never change; ``prune`` forgets the bytes of what was final long ago.
 """
 
+import contextlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -42,18 +43,8 @@ class Journal:
         self, entries: Iterable[Entry], lines: Iterable[Line] = (), nonces: Mapping[Address, int] = _NONE
     ) -> None:
         """All or nothing, and on disk. ``nonces``: up to where each account's nonces are accounted for."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._write(list(entries), list(lines), nonces)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise StateCorrupt(
-                f"the journal in {self.path} cannot be written ({error}): nothing more is sent"
-            ) from error
+        with self._transaction():
+            self._write(list(entries), list(lines), nonces)
 
     def open(self) -> list[Entry]:
         """Every entry that is not final."""
@@ -71,6 +62,13 @@ class Journal:
         """Up to where each account's nonces are accounted for."""
         return {Address(eoa): nonce for eoa, nonce in self._db.execute("SELECT eoa, nonce FROM signer")}
 
+    def prune(self, before: int) -> None:
+        """Of what was final before a block, keep outcomes, hashes and the newest plan: nobody needs the bytes."""
+        old = "opportunity IN (SELECT id FROM opportunity WHERE state = 'final' AND block < ?) AND raw <> x''"
+        newest = "number = (SELECT max(number) FROM variant AS one WHERE one.opportunity = variant.opportunity)"
+        with self._transaction() as db:
+            db.execute(f"UPDATE variant SET raw = x'', plan = iif({newest}, plan, NULL) WHERE {old}", (before,))  # noqa: S608
+
     # ledger --------------------------------------------------------------------------------------------------------
 
     def lines(self, opportunity: str | None = None) -> list[Line]:
@@ -83,6 +81,21 @@ class Journal:
         rows = self._db.execute("SELECT executor, eoa FROM ledger")
         return Wei(sum(int(executor) + int(eoa) for executor, eoa in rows))
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise StateCorrupt(
+                f"the journal in {self.path} cannot be written ({error}): nothing more is sent"
+            ) from error
+
     # rows ----------------------------------------------------------------------------------------------------------
 
     def _write(self, entries: Sequence[Entry], lines: Sequence[Line], nonces: Mapping[Address, int]) -> None:
@@ -90,12 +103,8 @@ class Journal:
             "INSERT OR REPLACE INTO opportunity VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_entry_row, entries)
         )
         self._db.executemany(
-            "INSERT OR IGNORE INTO variant VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (entry.id, number, variant.tx, variant.raw, variant.until, _text(variant.plan))
-                for entry in entries
-                for number, variant in enumerate(entry.variants)
-            ],
+            "INSERT INTO variant VALUES (?, ?, ?, ?, ?, ?)",
+            [row for entry in entries for row in self._new_variants(entry)],
         )
         self._db.executemany(
             "INSERT INTO ledger (opportunity, tx, block, hash, executor, eoa, gas_used, bid, predicted, reversal)"
@@ -103,6 +112,12 @@ class Journal:
             map(_line_row, lines),
         )
         self._db.executemany("INSERT OR REPLACE INTO signer VALUES (?, ?)", nonces.items())
+
+    def _new_variants(self, entry: Entry) -> list[tuple[object, ...]]:
+        query = "SELECT count(*) FROM variant WHERE opportunity = ?"
+        known = int(self._db.execute(query, (entry.id,)).fetchone()[0])
+        fresh = enumerate(entry.variants[known:], known)
+        return [(entry.id, number, one.tx, one.raw, one.until, _text(one.plan)) for number, one in fresh]
 
     def _entries(self, query: str, values: tuple[object, ...]) -> list[Entry]:
         try:

@@ -17,6 +17,7 @@ from keeper.devnet.relay import Returned, StandInRelay
 from keeper.devnet.relay_faults import Fault
 from keeper.devnet.relay_public import Source
 from keeper.devnet.world import World
+from keeper.executor import executor
 from keeper.log_events import problems
 from tests.chain.executor_stage import ANVIL, Play, Stage, playing, relaying
 from tests.contracts.executor_world import FALLEN, STRANGER
@@ -150,6 +151,26 @@ async def test_a_fresh_plan_takes_the_place_of_the_old_one_with_its_nonce(stage:
     assert slot.tx_hashes == (entry.variants[1].tx,)
     assert play.executor.entries[0].state is State.LANDED
     assert len(stage.receipts()) == 1
+
+
+async def test_an_entry_that_has_too_many_variants_goes_on_as_another_with_its_nonce(
+    stage: Stage, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "MOST_VARIANTS", 2)
+    account = fallen(stage)
+    for _ in range(3):
+        await play.submit(stage.plan(account))
+        stage.world.rpc.rpc("evm_mine")
+    before, after = play.executor.entries
+    assert (before.state, before.reason, len(before.variants)) == (State.MISSED, "continued", 2)
+    assert (after.state, len(after.variants)) == (State.SUBMITTED, 1)
+    assert (before.eoa, before.nonce) == (after.eoa, after.nonce)
+    await play.submit()
+    await play.slot()
+    await play.settle()
+    assert len(stage.receipts()) == 1
+    outcomes = [entry.outcome for one in (before, after) if (entry := play.journal.find(one.id))]
+    assert outcomes == [State.MISSED, State.LANDED]
 
 
 async def test_two_accounts_are_two_nonces_of_two_accounts(stage: Stage, play: Play) -> None:

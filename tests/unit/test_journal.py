@@ -172,6 +172,23 @@ def test_a_raw_transaction_is_in_no_repr() -> None:
     assert b"\x02raw".hex() not in repr(entry())
 
 
+def test_bytes_of_long_ago_are_forgotten_and_nothing_else(journal: Journal) -> None:
+    def done(name: str, block: int, state: State) -> Entry:
+        one = entry(name)
+        other = Variant(Hash(f"0x{block:064x}"), b"\x02newer", BlockNumber(104), plan("newer"))
+        fate = Fate(BlockNumber(block), Hash("0xb"))
+        return replace(one, variants=(*one.variants, other), state=state, outcome=State.MISSED, fate=fate)
+
+    old, recent, pending = done("a", 10, State.FINAL), done("b", 99, State.FINAL), done("c", 10, State.MISSED)
+    journal.write([old, recent, pending], [line("a")])
+    journal.prune(50)
+    first, last = old.variants
+    found = journal.find("a")
+    assert found == replace(old, variants=(replace(first, raw=b"", plan=None), replace(last, raw=b"")))
+    assert (journal.find("b"), journal.find("c")) == (recent, pending)
+    assert journal.lines() == [line("a")]
+
+
 # --- memory before disk --------------------------------------------------------------------------------------------
 
 
