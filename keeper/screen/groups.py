@@ -36,8 +36,8 @@ class Places(Protocol):
 class Dense:
     """Places of all rows of a book."""
 
-    def __init__(self, rows: int = 0) -> None:
-        self.of = array("Q", bytes(8 * rows))
+    def __init__(self, places: bytes = b"") -> None:
+        self.of = array("Q", places)
 
     def __getitem__(self, row: int) -> int:
         return self.of[row] if row < len(self.of) else 0
@@ -161,11 +161,6 @@ class Groups:
         if moved is not None:
             self.places[moved] = place
         return moved
-
-    def locate(self, group: Group) -> None:
-        """Learn the places of a group that was filled at once."""
-        for slot, row in enumerate(group.rows[: group.count].tolist()):
-            self.places[row] = slot << 8 | group.width
 
     def read(self, row: int) -> tuple[Codes, Amounts] | None:
         """What an account is stored as."""

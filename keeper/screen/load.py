@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from keeper.core.book import Book
 from keeper.core.margin import Margin
 from keeper.screen.columns import Columns
-from keeper.screen.groups import WIDEST, Group, Groups, towards_ruin
+from keeper.screen.groups import WIDEST, Dense, Group, Groups, towards_ruin
 from keeper.screen.kernels import Amounts, Codes, Ints
 
 
-def load(margin: Margin, book: Book, columns: Columns, groups: Groups) -> set[int]:
-    """Fill empty groups with all accounts of a book; the rows that cannot be in one."""
+def load(margin: Margin, book: Book, columns: Columns) -> tuple[Groups, set[int]]:
+    """All accounts of a book in groups; and the rows that cannot be in one."""
     keys, amounts, widths, unclear = _lines(margin, book)
     codes = _codes(columns, keys, amounts)
     owners = np.repeat(np.arange(len(widths)), widths)
@@ -27,8 +27,7 @@ def load(margin: Margin, book: Book, columns: Columns, groups: Groups) -> set[in
     kept = ~np.isin(owners, lost)
     widths[lost] = 0
     order = np.lexsort((codes[kept], owners[kept]))
-    _fill(groups, widths, codes[kept][order].astype(np.uint16), towards_ruin(amounts[kept][order]))
-    return unclear
+    return _groups(widths, codes[kept][order].astype(np.uint16), towards_ruin(amounts[kept][order])), unclear
 
 
 def _lines(margin: Margin, book: Book) -> tuple[Ints, NDArray[np.float64], Ints, set[int]]:
@@ -63,11 +62,16 @@ def _codes(columns: Columns, keys: Ints, amounts: NDArray[np.float64]) -> Ints:
     return found[inverse]
 
 
-def _fill(groups: Groups, widths: Ints, codes: Codes, amounts: Amounts) -> None:
+def _groups(widths: Ints, codes: Codes, amounts: Amounts) -> Groups:
     starts = np.cumsum(widths) - widths
+    places = np.zeros(len(widths), np.uint64)
+    found: dict[int, Group] = {}
     for width in np.unique(widths[widths > 0]).tolist():
         rows = np.flatnonzero(widths == width)
         where = starts[rows] + np.arange(width)[:, None]
-        group = groups.of[width] = Group(width, len(rows) + len(rows) // 8)
+        group = found[width] = Group(width, len(rows) + len(rows) // 8)
         group.fill(rows.astype(np.uint32), codes[where], amounts[where])
-        groups.locate(group)
+        places[group.rows[: group.count]] = np.arange(group.count, dtype=np.uint64) << 8 | width
+    groups = Groups(Dense(places.tobytes()))
+    groups.of = found
+    return groups

@@ -39,7 +39,7 @@ class Screen:
     def _reset(self, rows: int) -> None:
         self._rows = rows  # beyond every row ever seen
         self.columns = Columns()
-        self.groups = Groups(Dense(rows))
+        self.groups = Groups(Dense())
         self._unclear: set[int] = set()  # not linear, or beyond all bounds: always flagged
         self._table: Table | None = None
         self._making: Copy | None = None
@@ -62,7 +62,7 @@ class Screen:
     def load(self, book: Book) -> None:
         """Become the screen of this book, reading all of it."""
         self._reset(len(book))
-        self._unclear = load(self.margin, book, self.columns, self.groups)
+        self.groups, self._unclear = load(self.margin, book, self.columns)
 
     def touch(self, book: Book, rows: Iterable[int]) -> None:
         """Read these rows again: all that a block changed, or that undoing one did."""

@@ -1,28 +1,24 @@
 """Nobody is missed: accounts on the very edge of every release, judged by the pool's own integers."""
 
-import random
-
 import pytest
 
+from keeper.bench.edge import NOW, Edge
 from keeper.core.book import Book
 from keeper.core.ports import Health
-from keeper.core.units import BPS, RAY, WAD, Address, Timestamp
+from keeper.core.units import BPS, RAY, WAD, Address
 from keeper.protocols.aave_v3.adapter import AaveV3
 from keeper.protocols.aave_v3.facts import DEBT
 from keeper.protocols.aave_v3.profiles import PROFILES
 from keeper.protocols.aave_v3.view import View
 from keeper.screen.screen import Screen
-from tests.property.screen_market import NOW, edge_accounts, market
 
 ACCOUNTS = 20_000
 
 
 @pytest.mark.parametrize("version", list(PROFILES))
 def test_no_account_on_the_edge_is_missed(version: str, seed: int) -> None:
-    rng = random.Random(f"{seed} {version}")
-    book, adapter = market(version, rng), AaveV3(Address("0x" + "11" * 20))
-    at = Timestamp(NOW + 12)
-    rows = list(edge_accounts(book, adapter.view(book, at), ACCOUNTS, rng))
+    edge, adapter, at = Edge(version, f"{seed} {version}"), AaveV3(Address("0x" + "11" * 20)), NOW
+    rows, book = list(edge.accounts(ACCOUNTS)), edge.book
     judged = {row: adapter.health(book, row, at) for row in rows}
     assert all(isinstance(health, Health) for health in judged.values())
     below = {row for row, health in judged.items() if health.health_factor < WAD}  # type: ignore[union-attr]
