@@ -16,6 +16,7 @@ from tests.edge.command import script
 
 UNROUTABLE = Address("0x00000000000000000000000000000000000b0001")
 PAUSED = Address("0x00000000000000000000000000000000000b0002")
+TOXIC = Address("0x00000000000000000000000000000000000b0004")
 FREE = Address("0x00000000000000000000000000000000000b0003")  # no debt
 
 
@@ -26,12 +27,18 @@ async def test_everybody_with_debt_is_tried(make_world: Callable[..., World], se
     for token, spec in (("LONE", 3000), ("HELD", 5000)):
         world.add_token(TokenSpec(token, 18, 7 * USD))
         world.add_reserve(token, RiskSpec(spec, 6000, 11000, 2000))
-    world.open_v3_pool("HELD", "USDC", 3000)
-    world.fund(UNROUTABLE, PAUSED, FREE)
+    toxic = world.add_hostile_token(TokenSpec("TOXIC", 18, 7 * USD))
+    world.add_reserve("TOXIC", RiskSpec(5000, 6000, 11000, 2000))
+    for token in ("HELD", "TOXIC"):
+        world.open_v3_pool(token, "USDC", 3000)
+    world.fund(UNROUTABLE, PAUSED, TOXIC, FREE)
     world.supply(UNROUTABLE, "LONE", 1_000 * WAD)
     world.borrow(UNROUTABLE, "USDC", 1_000 * 10**6)
     world.supply(PAUSED, "HELD", 1_000 * WAD)
     world.borrow(PAUSED, "USDC", 1_000 * 10**6)
+    world.supply(TOXIC, "TOXIC", 1_000 * WAD)
+    world.borrow(TOXIC, "USDC", 1_000 * 10**6)
+    toxic.send("set_fee", 5_000, sender=TOXIC)
     world.supply(FREE, "LONE", 1_000 * WAD)
     world.pause("HELD", paused=True)
     head, path = world.block_number(), tmp_path / "report.json"
@@ -40,14 +47,17 @@ async def test_everybody_with_debt_is_tried(make_world: Callable[..., World], se
         done = await asyncio.to_thread(script, "dry-run", "--config", str(config), "--rehearse", "--report", str(path))
         assert not proxy.writes
     report = json.loads(path.read_text())
-    assert done.returncode == (1 if report["failures"] else 0), done.stdout + done.stderr[-3000:]
+    assert done.returncode == 1, done.stdout + done.stderr[-3000:]  # the toxic one was predicted to pay
+    (failure,) = report["failures"]
+    assert failure["accounts"] == [TOXIC]
+    assert failure["reason"] != ""
+    assert failure["reason"] in done.stdout
     skips = {one["account"]: one["reason"] for one in report["skips"]}
     assert skips[UNROUTABLE] == "no_route"
     assert skips[PAUSED] == "reserve.paused"
-    tried = {one["account"] for one in report["liquidations"]} | skips.keys()
-    assert tried == {UNROUTABLE, PAUSED, *(borrower.account for borrower in crowd)}
+    tried = {one["account"] for one in report["liquidations"]} | skips.keys() | set(failure["accounts"])
+    assert tried == {UNROUTABLE, PAUSED, TOXIC, *(borrower.account for borrower in crowd)}
     assert len(report["liquidations"]) >= 4
-    assert report["failures"] == []
     assert {one["block"] for one in report["liquidations"]} == {str(int(report["shock_block"]) + 1)}
     for one in report["liquidations"]:
         assert 0.99 * WAD < int(one["health_before"]) < WAD
