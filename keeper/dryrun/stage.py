@@ -47,7 +47,6 @@ class Stage:
     settings: Settings
     signer: LocalSigner
     callees: Mapping[Address, Address]
-    deployed: bool  # the executor is ours
 
 
 async def staged(settings: Settings, fork: Fork, *, shocked: bool) -> Stage:
@@ -63,10 +62,10 @@ async def staged(settings: Settings, fork: Fork, *, shocked: bool) -> Stage:
         head = await pool.head()
         callees = {adapter.market: await inquire(pool, adapter.callee(), head, first) for adapter, first in adapters}
     fork.fund(*hands.addresses)
-    address, deployed = _executor(settings, fork, hands)
+    address = _executor(settings, fork, hands)
     _give_roles(fork, address, hands, callees)
     executor = settings.executor.model_copy(update={"address": address})
-    return Stage(fork, mine.model_copy(update={"executor": executor}), hands, callees, deployed)
+    return Stage(fork, mine.model_copy(update={"executor": executor}), hands, callees)
 
 
 def kept_in(settings: Settings, path: Path) -> Settings:
@@ -113,7 +112,7 @@ def _problems(settings: Settings) -> list[str]:
     return [said for there, said in needed if not there] + hashless
 
 
-def _executor(settings: Settings, fork: Fork, hands: LocalSigner) -> tuple[Address, bool]:
+def _executor(settings: Settings, fork: Fork, hands: LocalSigner) -> Address:
     """The configured one where it is what it should be, else one of our own."""
     (eoa,) = hands.addresses
     treasury, weth = Address(settings.executor.profit_recipient or eoa), Address(settings.chain.wrapped_native or "")
@@ -122,9 +121,9 @@ def _executor(settings: Settings, fork: Fork, hands: LocalSigner) -> tuple[Addre
     if configured is not None:
         code = bytes.fromhex(fork.rpc.rpc("eth_getCode", configured, "latest")[2:])
         if code == runtime_code(treasury, weth, factories):
-            return Address(configured), False
+            return Address(configured)
     receipt = fork.rpc.send(eoa, None, "0x" + creation_code(eoa, treasury, weth, factories).hex(), gas=GAS)
-    return Address(receipt["contractAddress"]), True
+    return Address(receipt["contractAddress"])
 
 
 def _give_roles(fork: Fork, executor: Address, hands: LocalSigner, callees: Mapping[Address, Address]) -> None:

@@ -157,3 +157,21 @@ async def test_a_running_fork_is_used_and_put_back(upstream: Upstream) -> None:
         assert fork.rpc.rpc("eth_getBlockByNumber", "latest", False) == before
         assert fork.rpc.rpc("anvil_getAutomine") is True
     assert not upstream.proxy.writes
+
+
+@pytest.mark.slow
+async def test_a_state_file_that_is_ahead_is_used_as_a_copy_and_stays_as_it_is(upstream: Upstream) -> None:
+    world, state = upstream.world, upstream.folder / "keeper.sqlite"
+    head = world.block_number()
+    words = ("--shock", "WETH=-20%", "--block", str(head))
+    _, without = await upstream.report("without.json", *words)
+    for _ in range(3):
+        world.advance(12)
+    filled = await asyncio.to_thread(script, "accounts", "--config", str(upstream.config))
+    assert filled.returncode == 0
+    before = state.read_bytes()
+    done, report = await upstream.report("with.json", *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert report["liquidations"]
+    assert report == without
+    assert state.read_bytes() == before
