@@ -25,7 +25,7 @@ test: setup ## the quick tier
 	$(BIN)/pytest -m "not slow" -n $(WORKERS)
 
 test-slow: setup ## the slow tier: compilers, long walks, kill loops
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n $(WORKERS)
 
 demo: setup ## real liquidations on a local chain, in about a minute
 	$(BIN)/keeper demo

@@ -36,7 +36,7 @@ async def bench(args: Namespace) -> int:
     for name in known if args.name is None else [args.name]:
         figures = await _apart(name, args.accounts)
         if figures is None:
-            say(f"{name}: ended without figures; why is said above, on stderr")
+            sys.stderr.write(f"keeper: {name} ended without figures; why is said above\n")
             done = Exit.NO
         elif args.json:
             emit({"benchmark": name} | figures)

@@ -13,6 +13,7 @@ from keeper.devnet.build import make_world
 
 VERSION: Final = "3.6"
 LEGS: Final = 10
+MOST_ACCOUNTS: Final = 50  # that fit into one block
 GUARDS: Final = ("caller", "deadline", "lock", "market", "witness", "lent", "callback", "allowance", "profit")
 _BY_LOAN: Final = ("initiator",)
 _POOL: Final = "pool"
