@@ -25,6 +25,7 @@ test: setup ## the quick tier
 	$(BIN)/pytest -m "not slow" -n $(WORKERS)
 
 test-slow: setup ## the slow tier: compilers, long walks, kill loops
+	$(BIN)/python -m keeper.devnet.prepare --slow
 	$(BIN)/pytest -m slow -n $(WORKERS)
 
 demo: setup ## real liquidations on a local chain, in about a minute
