@@ -13,6 +13,7 @@ import pytest
 from keeper.devnet.build import make_world
 from keeper.devnet.layout import ADMIN
 from keeper.devnet.world import World
+from keeper.protocols.aave_v3.calls import IMPLEMENTATION_SLOT
 from tests.edge.command import configured, keeper, records, said, script
 
 PAGE = 4_096
@@ -303,3 +304,30 @@ def test_a_port_in_use_and_a_node_that_lags(market: World, tmp_path: Path) -> No
 def test_logs_are_json_and_apart(market: World, tmp_path: Path) -> None:
     done = script("check", "--config", str(configured(tmp_path, market)), "--ops.port", "0")
     assert all(json.loads(line)["chain_id"] == "31337" for line in done.stderr.splitlines())
+
+
+# markets that are not quite as expected --------------------------------------------------------------------------
+
+
+def test_a_price_without_a_feed_to_follow_is_read_and_said(world: World, tmp_path: Path) -> None:
+    world.set_source("LINK", world.layout.feeds["LINK"].aggregator)
+    config = configured(tmp_path, world)
+    done = keeper("check", "--config", str(config), "--ops.port", "0")
+    assert done.returncode == 0
+    assert f"1 prices have no feed that can be followed: {world.asset('LINK')}" in done.stdout
+    assert keeper("audit", "--config", str(config)).returncode == 0
+
+
+def test_a_release_that_nobody_knows_is_refused_before_a_start(world: World, tmp_path: Path) -> None:
+    """Its code has one more function than any that is known; everything else answers as before."""
+    pool, marker = world.layout.aave.pool, "63fd89dee5"
+    implementation = "0x" + world.rpc.rpc("eth_getStorageAt", pool, hex(IMPLEMENTATION_SLOT), "latest")[-40:]
+    code = world.rpc.rpc("eth_getCode", implementation, "latest")
+    world.rpc.rpc("anvil_setCode", implementation, code + marker)
+    config = configured(tmp_path, world)
+    done = keeper("check", "--config", str(config), "--ops.port", "0")
+    assert done.returncode == 2
+    assert "is of a release that keeper does not know" in done.stdout
+    lines = records(keeper("accounts", "--config", str(config), "--json"))
+    assert any(line["health_factor"] is None and "not a known release" in line["reason"] for line in lines)
+    assert not any(line["liquidatable"] for line in lines)
