@@ -75,6 +75,19 @@ class Table(NamedTuple):
     annex: dict[tuple[int, int], tuple[int, ...]]
 
 
+class Storage(NamedTuple):
+    """A book's own arrays. Read only, and let go of before the book changes: it cannot grow while it is looked at."""
+
+    flags_low: "array[int]"
+    flags_high: "array[int]"
+    mode: "array[int]"
+    head: "array[int]"
+    next: "array[int]"
+    column: "array[int]"
+    low: "array[int]"
+    high: "array[int]"
+
+
 class Book:
     """Accounts and facts of one market, with a record of what the open block changed."""
 
@@ -262,6 +275,12 @@ class Book:
         for name in ("flags_low", "flags_high", "mode", "head", "next", "column", "low", "high"):
             getattr(self, f"_{name}").frombytes(getattr(table, name))
         self._annex = table.annex
+
+    def storage(self) -> Storage:
+        """The arrays themselves, for who reads thousands of rows at a time."""
+        return Storage(
+            self._flags_low, self._flags_high, self._mode, self._head, self._next, self._column, self._low, self._high
+        )
 
     # storage -------------------------------------------------------------------------------------------------------
 

@@ -11,13 +11,25 @@ them. Prices, interest and parameters are in the weights. What is not linear is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from keeper.core.book import Book
 from keeper.core.units import Address, Timestamp
 
 Column = int  # the adapter's own number, below 2**63; one for each difference in weight there can be
 Exposures = Sequence[tuple[Column, int]]  # no column twice, no amount zero
+
+
+class Lines(NamedTuple):
+    """Lines of many accounts, one entry a column of an account; amounts within a relative 2**-51."""
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    amounts: NDArray[np.float64]
+    unclear: Sequence[int]  # rows that are not linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,10 @@ class Margin(Protocol):
 
     def exposures(self, book: Book, row: int) -> Exposures | None:
         """The account's line; empty when it owes nothing, ``None`` when it is not linear and has to be confirmed."""
+        ...
+
+    def lines(self, book: Book) -> Lines:
+        """The exposures of all accounts at once, in any order."""
         ...
 
     def weights(self, book: Book, at: Timestamp, columns: Sequence[Column]) -> Weights:

@@ -5,7 +5,7 @@ Laws
 - A table of weights is never changed: another price is another table. What a table does not know weighs NaN.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -52,26 +52,45 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Assets:
+    """Which column has which asset's price."""
+
+    by_code: tuple[Address, ...]  # of code 1, 2, …
+    numbers: Mapping[Address, int]  # 1, 2, …
+    members: Mapping[Address, NDArray[np.intp]]  # codes
+    of: NDArray[np.intp]  # number by code; 0 for none
+
+    @classmethod
+    def read(cls, by_code: tuple[Address, ...], capacity: int) -> "Assets":
+        """What follows from the assets of all columns."""
+        numbers = {asset: number for number, asset in enumerate(dict.fromkeys(by_code), start=1)}
+        of = np.zeros(capacity, np.intp)
+        of[1 : len(by_code) + 1] = [numbers[asset] for asset in by_code]
+        members = {asset: np.flatnonzero(of == number) for asset, number in numbers.items()}
+        return cls(by_code, numbers, members, of)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Weights by code."""
+    """Weights by code, and what they are made of."""
 
     weights: Floats
     factors: Floats
-    assets: tuple[Address, ...]  # by code less one
-    members: Mapping[Address, NDArray[np.intp]]  # codes by asset
+    assets: Assets
     prices: Mapping[Address, int]
+    levels: Floats  # the price by number of the asset, 1 where there is none
     slack: float
 
     def repriced(self, prices: Mapping[Address, int]) -> "Table":
         """The same moment with other prices."""
-        weights = self.weights.copy()
+        levels, numbers = self.levels.copy(), self.assets.numbers
         for asset, price in prices.items():
             if price <= 0:
                 raise ValueError(f"a price of {price} for {asset}: the oracle would not answer so")
-            codes = self.members.get(asset)
-            if codes is not None:
-                weights[codes] = self.factors[codes] * price
-        return replace(self, weights=weights, prices={**self.prices, **prices})
+            levels[numbers.get(asset, 0)] = price
+        levels[0] = 1.0
+        weights = self.factors * levels[self.assets.of]
+        return replace(self, weights=weights, levels=levels, prices={**self.prices, **prices})
 
 
 def table(found: Weights, capacity: int, last: Table | None = None) -> Table:
@@ -79,20 +98,8 @@ def table(found: Weights, capacity: int, last: Table | None = None) -> Table:
     factors = np.full(capacity, np.nan)
     factors[0] = 0.0
     factors[1 : len(found.factors) + 1] = found.factors
-    assets = tuple(found.assets)
-    if last is not None and assets == last.assets:
-        assets, members = last.assets, last.members
-    else:
-        members = _members(assets)
-    weights = factors.copy()
-    for asset, codes in members.items():
-        if asset in found.prices:
-            weights[codes] *= found.prices[asset]
-    return Table(weights, factors, assets, members, dict(found.prices), found.slack)
-
-
-def _members(assets: Sequence[Address]) -> dict[Address, NDArray[np.intp]]:
-    codes: dict[Address, list[int]] = {}
-    for code, asset in enumerate(assets, start=1):
-        codes.setdefault(asset, []).append(code)
-    return {asset: np.array(found, np.intp) for asset, found in codes.items()}
+    by_code = tuple(found.assets)
+    kept = last is not None and len(last.assets.of) == capacity and last.assets.by_code == by_code
+    assets = last.assets if last is not None and kept else Assets.read(by_code, capacity)
+    levels = np.array([1.0, *(found.prices.get(asset, 1) for asset in assets.numbers)])
+    return Table(factors * levels[assets.of], factors, assets, dict(found.prices), levels, found.slack)

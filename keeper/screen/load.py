@@ -4,9 +4,6 @@ Law: the same content as touching every row; codes go by popularity and alike ac
 whole blocks share their weights.
 """
 
-from array import array
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,35 +16,15 @@ from keeper.screen.kernels import Amounts, Codes, Ints
 
 def load(margin: Margin, book: Book, columns: Columns) -> tuple[Groups, set[int]]:
     """All accounts of a book in groups; and the rows that cannot be in one."""
-    keys, amounts, widths, unclear = _lines(margin, book)
-    codes = _codes(columns, keys, amounts)
-    owners = np.repeat(np.arange(len(widths)), widths)
-    lost = np.unique(owners[codes == 0])  # there were no more codes
-    unclear |= set(lost.tolist())
-    kept = ~np.isin(owners, lost)
+    lines = margin.lines(book)
+    codes = _codes(columns, lines.columns, lines.amounts)
+    widths = np.bincount(lines.rows, minlength=len(book))
+    lost = np.unique(np.concatenate([lines.rows[codes == 0], np.flatnonzero(widths > WIDEST)]))  # no code, no room
     widths[lost] = 0
-    order = np.lexsort((codes[kept], owners[kept]))
-    return _groups(widths, codes[kept][order].astype(np.uint16), towards_ruin(amounts[kept][order])), unclear
-
-
-def _lines(margin: Margin, book: Book) -> tuple[Ints, NDArray[np.float64], Ints, set[int]]:
-    """All lines end to end, and how long each row's is."""
-    keys, amounts, widths = array("q"), array("d"), array("q")
-    unclear: set[int] = set()
-    for row in range(len(book)):
-        line = margin.exposures(book, row)
-        if line is None or len(line) > WIDEST:
-            unclear.add(row)
-            line = ()
-        widths.append(len(line))
-        for key, amount in line:
-            keys.append(key)
-            amounts.append(amount)
-    return _view(keys), _view(amounts), _view(widths), unclear
-
-
-def _view(numbers: "array[Any]") -> NDArray[Any]:
-    return np.frombuffer(numbers, numbers.typecode) if numbers else np.zeros(0, numbers.typecode)
+    order = np.lexsort((codes, lines.rows))
+    order = order[widths[lines.rows[order]] > 0]
+    groups = _groups(widths, codes[order].astype(np.uint16), towards_ruin(lines.amounts[order]))
+    return groups, {*lines.unclear, *lost.tolist()}
 
 
 def _codes(columns: Columns, keys: Ints, amounts: NDArray[np.float64]) -> Ints:

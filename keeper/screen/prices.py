@@ -34,7 +34,7 @@ def turning_points(screen: Screen, asset: Address, now: Table) -> TurningPoints:
     """Where accounts turn if only this price moves. Accounts that are not linear are not among them."""
     screen.check(now)
     moving = np.zeros(len(now.weights), np.uint8)
-    moving[now.members.get(asset, [])] = 1
+    moving[now.assets.members.get(asset, [])] = 1
     parts = [_split(group, now, moving) for group in screen.groups]
     rows, fixed, moved = (np.concatenate([part[i] for part in parts] or [np.zeros(0)]) for i in range(3))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -88,7 +88,7 @@ def _root(screen: Screen, book: Book, row: int, asset: Address, now: Table) -> t
     for column, amount in screen.margin.exposures(book, row) or ():
         code = screen.columns.known(column)
         value = amount * float(now.weights[code])
-        if code and now.assets[code - 1] == asset:
+        if code and now.assets.by_code[code - 1] == asset:
             moved += value
         else:
             fixed += value

@@ -37,7 +37,6 @@ class Watch:
         self.origin = origin
         self.table = table
         self.columns = columns  # codes there were; the table may not have known the last ones
-        self.numbers = {asset: number for number, asset in enumerate(table.members, start=1)}
         self.widths: Ints = np.array([group.width for group in groups], np.int64)
         self.codes: Codes = np.zeros(0, np.uint16)
         self.amounts: Amounts = np.zeros(0, np.float32)
@@ -56,8 +55,8 @@ class Watch:
     def number(self, asset: Address, now: Table) -> int:
         """The list of an asset's holders; that of all when not every column had the asset that it has now."""
         if now.assets is not self._agreed[0]:
-            self._agreed = now.assets, now.assets[: self.columns - 1] == self.table.assets
-        return self.numbers.get(asset, ALL) if self._agreed[1] else ALL
+            self._agreed = now.assets, now.assets.by_code[: self.columns - 1] == self.table.assets.by_code
+        return self.table.assets.numbers.get(asset, ALL) if self._agreed[1] else ALL
 
     def flagged(self, number: int, last: int, now: Table, stale: Bytes, out: Rows) -> int:
         """Flagged rows of a list up to a bin into ``out``, without stale ones; how many there would be."""
@@ -81,12 +80,11 @@ class Copy:
     def watch(self) -> Watch:
         """The lists. Takes milliseconds for a million accounts: not for the event loop."""
         watch = Watch(self.token, self._table, self._columns, self._groups)
-        lists = np.zeros(len(self._table.weights), np.uint16)
-        for asset, number in watch.numbers.items():
-            lists[self._table.members[asset]] = number
-        ranked = [self._rank(arrays, lists, len(watch.numbers) + 1) for arrays in self._arrays]
+        lists = self._table.assets.of.astype(np.uint16)  # a list's number is its asset's
+        count = len(self._table.assets.numbers) + 1
+        ranked = [self._rank(arrays, lists, count) for arrays in self._arrays]
         ends = np.array([tally.cumsum(axis=1) for *_, tally in ranked], np.int64)  # by group, list and bin
-        ends = ends.reshape(len(ranked), len(watch.numbers) + 1, BINS)
+        ends = ends.reshape(len(ranked), count, BINS)
         sizes = ends[:, :, -1].T  # by list and group
         row_bases = _before(sizes)
         bases = _before(sizes * watch.widths)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keeper.core.book import Book
-from keeper.core.margin import Exposures, Weights
+from keeper.core.margin import Exposures, Lines, Weights
 from keeper.core.units import RAY, ZERO_ADDRESS, Address, Timestamp
 from keeper.protocols.aave_v3 import facts
 from keeper.protocols.aave_v3.adapter import AaveV3
@@ -24,11 +24,11 @@ AT = Timestamp(1_750_000_000)
 ETH, BTC, USD = (Address(f"0x{number:040x}") for number in (0xE, 0xB, 0xD))
 
 
-class Lines:
+class Given:
     """Accounts given as lines, every weight given; ``book`` only counts rows."""
 
     def __init__(self, lines: Sequence[Exposures | None], factors: Mapping[int, float], slack: float = 1.0) -> None:
-        self.lines = list(lines)
+        self.lines_of = list(lines)
         self.factors = factors
         self.slack = slack
         self.assets: dict[int, Address] = {}
@@ -36,12 +36,18 @@ class Lines:
 
     def book(self) -> Book:
         book = Book()
-        for row in range(len(self.lines)):
+        for row in range(len(self.lines_of)):
             book.open(Address(f"0x{row:040x}"))
         return book
 
     def exposures(self, book: Book, row: int) -> Exposures | None:
-        return self.lines[row]
+        return self.lines_of[row]
+
+    def lines(self, book: Book) -> Lines:
+        entries = [(row, key, amount) for row, line in enumerate(self.lines_of) for key, amount in line or ()]
+        rows, keys, amounts = (np.array([entry[i] for entry in entries]) for i in range(3))
+        unclear = [row for row, line in enumerate(self.lines_of) if line is None]
+        return Lines(rows.astype(np.int64), keys.astype(np.int64), amounts.astype(np.float64), unclear)
 
     def weights(self, book: Book, at: Timestamp, columns: Sequence[int]) -> Weights:
         assets = [self.assets.get(column, ZERO_ADDRESS) for column in columns]
@@ -53,7 +59,7 @@ class Lines:
         raise AssertionError("not asked here")
 
 
-def flagged(lines: Lines) -> list[int]:
+def flagged(lines: Given) -> list[int]:
     screen, book = Screen(lines), lines.book()
     screen.load(book)
     by_sweep = sorted(screen.sweep(screen.weigh(book, AT)).tolist())
@@ -87,7 +93,7 @@ def test_what_is_too_large_is_bounded_or_ruin() -> None:
 
 
 def test_nan_and_overflow_are_flagged_and_what_cannot_be_confirmed_rests() -> None:
-    lines = Lines(
+    lines = Given(
         [
             [(1, 10), (2, -1)],  # healthy
             [(3, 10), (2, -1)],  # a column without a bound
@@ -102,33 +108,33 @@ def test_nan_and_overflow_are_flagged_and_what_cannot_be_confirmed_rests() -> No
 
 
 def test_the_slack_is_granted_for_every_column() -> None:
-    lines = Lines([[(1, 120), (2, -100)], [(1, 121), (2, -100)]], {}, slack=10.0)
+    lines = Given([[(1, 120), (2, -100)], [(1, 121), (2, -100)]], {}, slack=10.0)
     assert flagged(lines) == [0]
 
 
 def test_accounts_without_debt_are_not_looked_at_and_those_without_a_line_always() -> None:
-    assert flagged(Lines([(), None, [(1, 5), (2, -1)]], {})) == [1]
+    assert flagged(Given([(), None, [(1, 5), (2, -1)]], {})) == [1]
 
 
 def test_an_account_with_too_many_columns_is_always_flagged() -> None:
     wide = [(column, 10**6) for column in range(WIDEST)]
-    assert flagged(Lines([[*wide, (999, -1)], wide], {})) == [0]
+    assert flagged(Given([[*wide, (999, -1)], wide], {})) == [0]
 
 
 # columns -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_table_older_than_the_columns_is_refused_and_a_column_unknown_to_it_is_flagged() -> None:
-    lines = Lines([[(1, 10), (2, -1)]], {})
+    lines = Given([[(1, 10), (2, -1)]], {})
     screen, book = Screen(lines), lines.book()
     screen.load(book)
     old = screen.weigh(book, AT)
-    lines.lines[0] = [(1, 10), (3, -1)]
+    lines.lines_of[0] = [(1, 10), (3, -1)]
     screen.touch(book, [0])
     assert screen.sweep(old).tolist() == [0]
     assert screen.sweep(screen.weigh(book, AT)).tolist() == []
     for column in range(4, LEAST_CAPACITY + 1):
-        lines.lines[0] = [(1, 10), (column, -1)]
+        lines.lines_of[0] = [(1, 10), (column, -1)]
         screen.touch(book, [0])
     with pytest.raises(ValueError, match="weigh again"):
         screen.sweep(old)
@@ -137,11 +143,11 @@ def test_a_table_older_than_the_columns_is_refused_and_a_column_unknown_to_it_is
 
 def test_more_columns_than_codes_leave_accounts_always_flagged() -> None:
     many = [[(2 * row, 10**6), (2 * row + 1, -1)] for row in range(2**15)]
-    assert flagged(Lines(many, {})) == [2**15 - 1]
+    assert flagged(Given(many, {})) == [2**15 - 1]
 
 
 def test_repricing_changes_a_copy_and_only_the_columns_of_the_asset() -> None:
-    lines = Lines([[(1, 10), (2, -20)], [(3, 10), (2, -20)]], {})
+    lines = Given([[(1, 10), (2, -20)], [(3, 10), (2, -20)]], {})
     lines.assets, lines.prices = {1: ETH, 3: BTC}, {ETH: 3, BTC: 3}
     screen, book = Screen(lines), lines.book()
     screen.load(book)
@@ -197,9 +203,9 @@ def test_a_full_group_grows_into_new_arrays_and_leaves_the_old_ones_alone() -> N
 # watch lists ---------------------------------------------------------------------------------------------------------
 
 
-def one_asset(count: int) -> tuple[Lines, Screen, Book]:
+def one_asset(count: int) -> tuple[Given, Screen, Book]:
     """Accounts that turn at ETH prices of 1000, 1001, …; the price is 2000."""
-    lines = Lines([[(1, 10**6), (2, -(10**6) * (1000 + row))] for row in range(count)], {})
+    lines = Given([[(1, 10**6), (2, -(10**6) * (1000 + row))] for row in range(count)], {})
     lines.assets, lines.prices = {1: ETH}, {ETH: 2000}
     screen, book = Screen(lines), lines.book()
     screen.load(book)
@@ -224,13 +230,13 @@ def test_lists_are_due_without_any_and_after_half_their_horizon() -> None:
 def test_what_changes_while_lists_are_made_is_not_lost() -> None:
     lines, screen, book = one_asset(400)
     copied = screen.prepare(screen.weigh(book, AT))
-    lines.lines[5] = [(1, 10**6), (2, -(10**6) * 2001)]  # liquidatable now
-    lines.lines[6] = ()
+    lines.lines_of[5] = [(1, 10**6), (2, -(10**6) * 2001)]  # liquidatable now
+    lines.lines_of[6] = ()
     book.open(Address("0x" + "77" * 20))
-    lines.lines.append([(1, 10**6), (3, -(10**6) * 2002)])
+    lines.lines_of.append([(1, 10**6), (3, -(10**6) * 2002)])
     screen.touch(book, [5, 6, 400])
     assert screen.adopt(copied.watch())
-    lines.lines[7] = [(1, 10**6), (2, -(10**6) * 2001)]
+    lines.lines_of[7] = [(1, 10**6), (2, -(10**6) * 2001)]
     screen.touch(book, [7])
     assert sorted(screen.flagged(screen.weigh(book, AT)).tolist()) == [5, 7, 400]
     assert sorted(screen.flagged_for(ETH, screen.weigh(book, AT)).tolist()) == [5, 7, 400]

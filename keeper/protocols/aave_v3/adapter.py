@@ -8,7 +8,7 @@ from typing import Final
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
-from keeper.core.margin import Column, Exposures, Weights
+from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.plans import Action, FundingKind, Reason
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
 from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
@@ -109,6 +109,9 @@ class AaveV3:
     def exposures(self, book: Book, row: int) -> Exposures | None:
         return exposure.exposures(book, row)
 
+    def lines(self, book: Book) -> Lines:
+        return exposure.lines(book)
+
     def weights(self, book: Book, at: Timestamp, columns: Sequence[Column]) -> Weights:
         return exposure.weights(self.view(book, at), columns)
 
@@ -116,9 +119,9 @@ class AaveV3:
         self, book: Book, rows: Sequence[int], at: Timestamp, prices: Mapping[Address, int] | None = None
     ) -> Sequence[int]:
         view = self.view(book, at)
-        if self._confirm is None or self._confirm.view is not view or self._confirm.prices != (prices or {}):
-            self._confirm = Confirm(view, prices or {})
-        return self._confirm.below(book, rows)
+        if self._confirm is None or self._confirm.view is not view:
+            self._confirm = Confirm(view)
+        return self._confirm.below(book, rows, prices or {})
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         return actions(self.view(book, at), book, row)

@@ -19,8 +19,11 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from keeper.core.book import Book
-from keeper.core.margin import Column, Exposures, Weights
+from keeper.core.holdings import holdings
+from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.units import BPS, RAY, ZERO_ADDRESS, Address
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT
 from keeper.protocols.aave_v3.profiles import Profile
@@ -44,6 +47,25 @@ def exposures(book: Book, row: int) -> Exposures | None:
         elif amount > 1 and flags >> (column >> 2) & 1:
             line.append((mode | column, amount - 1))
     return line if owes else ()
+
+
+def lines(book: Book) -> Lines:
+    """All lines."""
+    held = holdings(book, np.arange(len(book)))
+    side = held.column & 3
+    owed, owned = side == DEBT, side == COLLATERAL
+    owes = np.zeros(len(book), bool)
+    owes[held.of[owed]] = True
+    unclear = np.unique(held.of[~owed & ~owned])
+    owes[unclear] = False
+    counts = owes[held.of] & (owed | owned & held.flagged & ((held.low > 1) | (held.high > 0)))
+    amounts = (held.high * 2.0**64 + held.low)[counts]
+    return Lines(
+        rows=held.of[counts],
+        columns=(held.mode << _MODE | held.column)[counts],
+        amounts=np.where(owed[counts], -amounts - 1, amounts - 1),
+        unclear=unclear.tolist(),
+    )
 
 
 class _Reserve(NamedTuple):
