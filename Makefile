@@ -26,7 +26,7 @@ test: setup ## the quick tier
 
 test-slow: setup ## the slow tier: compilers, long walks, kill loops
 	$(BIN)/python -m keeper.devnet.prepare --slow
-	$(BIN)/pytest -m slow -n $(WORKERS)
+	$(BIN)/pytest -m slow -n $(WORKERS) --dist worksteal --durations 12
 
 demo: setup ## real liquidations on a local chain, in about a minute
 	$(BIN)/keeper demo
