@@ -44,7 +44,7 @@ lock: ## compile requirements*.txt from pyproject.toml (needs uv)
 	uv pip compile $(LOCK) pyproject.toml --extra dev --extra reports -o requirements-dev.txt
 	uv pip compile $(LOCK) pyproject.toml -c requirements-dev.txt -o requirements.txt
 	uv pip compile $(LOCK) --group build -c requirements-dev.txt -o requirements-build.txt
-LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+LOCK := --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 clean: ## everything that was made here, state and downloads included
 	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov

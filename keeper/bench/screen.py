@@ -16,6 +16,7 @@ from keeper.bench.edge import Edge
 from keeper.bench.market import NOW, asset, market, populate
 from keeper.bench.timing import medians
 from keeper.core.book import Book
+from keeper.core.compiled import kernel
 from keeper.core.ports import Quarantine
 from keeper.core.units import BPS, RAY, WAD, Address, Timestamp
 from keeper.protocols.aave_v3.adapter import AaveV3
@@ -23,7 +24,7 @@ from keeper.protocols.aave_v3.facts import DEBT
 from keeper.protocols.aave_v3.profiles import PROFILES
 from keeper.screen.columns import Table
 from keeper.screen.groups import Groups
-from keeper.screen.kernels import BINS, kernel
+from keeper.screen.kernels import BINS
 from keeper.screen.screen import Screen
 from keeper.screen.watch import ALL
 

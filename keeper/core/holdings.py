@@ -3,9 +3,8 @@
 Law: the same as ``positions``, ``flags`` and ``mode`` of every row, in another order; copies: the book may change then.
 """
 
-from array import array
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,21 @@ from keeper.core.book import Book
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
+Slots = NDArray[np.uint32]
+Codes = NDArray[np.uint16]
+
+
+class Memory(NamedTuple):
+    """A book's own arrays, not copies: to be let go of before the book changes, since it cannot grow meanwhile."""
+
+    flags_low: Words
+    flags_high: Words
+    mode: Codes
+    head: Slots
+    next: Slots
+    column: Codes
+    low: Words
+    high: Words
 
 
 class Holdings(NamedTuple):
@@ -27,33 +41,34 @@ class Holdings(NamedTuple):
     mode: Ints
 
 
-def holdings(book: Book, rows: Sequence[int] | Ints) -> Holdings:
-    """Everything these accounts hold."""
-    stored = book.storage()
-    following, column = _view(stored.next), _view(stored.column)
-    asked = np.asarray(rows, np.int64)
-    of, slot = np.arange(len(asked)), _view(stored.head)[asked]
-    found: list[tuple[Any, Any]] = []
-    while len(of := of[slot != 0]):
-        slot = slot[slot != 0]
-        found.append((of, slot))
-        slot = following[slot]
-    owner = np.concatenate([part for part, _ in found] or [of])
-    slots = np.concatenate([part for _, part in found] or [of])
-    columns = column[slots].astype(np.int64)
-    row = asked[owner]
-    bit = (columns >> 2).astype(np.uint64)
-    word = np.where(bit < 64, _view(stored.flags_low)[row], _view(stored.flags_high)[row])  # noqa: PLR2004 - bits
-    return Holdings(
-        of=owner,
-        column=columns,
-        low=_view(stored.low)[slots],
-        high=_view(stored.high)[slots],
-        flagged=(word >> (bit & np.uint64(63)) & np.uint64(1)).astype(bool),
-        mode=_view(stored.mode)[row].astype(np.int64),
+def memory(book: Book) -> Memory:
+    """The arrays of a book."""
+    return Memory(
+        *(np.frombuffer(part, part.typecode) if part else np.zeros(0, part.typecode) for part in book.storage())
     )
 
 
-def _view(numbers: "array[int]") -> NDArray[Any]:
-    """An array's own memory."""
-    return np.frombuffer(numbers, numbers.typecode) if len(numbers) else np.zeros(0, numbers.typecode)
+def holdings(book: Book, rows: Sequence[int] | Ints) -> Holdings:
+    """Everything these accounts hold."""
+    stored = memory(book)
+    asked = np.asarray(rows, np.int64)
+    of, slot = np.arange(len(asked)), stored.head[asked]
+    found: list[tuple[Ints, Slots]] = []
+    while len(of := of[slot != 0]):
+        slot = slot[slot != 0]
+        found.append((of, slot))
+        slot = stored.next[slot]
+    owner = np.concatenate([part for part, _ in found] or [of])
+    slots = np.concatenate([part for _, part in found] or [slot[:0]])
+    columns = stored.column[slots].astype(np.int64)
+    row = asked[owner]
+    bit = (columns >> 2).astype(np.uint64)
+    word = np.where(bit < 64, stored.flags_low[row], stored.flags_high[row])  # noqa: PLR2004 - bits of a word
+    return Holdings(
+        of=owner,
+        column=columns,
+        low=stored.low[slots],
+        high=stored.high[slots],
+        flagged=(word >> (bit & np.uint64(63)) & np.uint64(1)).astype(bool),
+        mode=stored.mode[row].astype(np.int64),
+    )

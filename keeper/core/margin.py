@@ -64,7 +64,7 @@ class Margin(Protocol):
     def liquidatable(
         self, book: Book, rows: Sequence[int], at: Timestamp, prices: Mapping[Address, int] | None = None
     ) -> Sequence[int]:
-        """Which of these accounts are below 1, exactly, as ``health`` says; the largest debt first.
+        """Which of these accounts are below 1, exactly, as ``health`` says; the largest debts first.
 
         ``prices`` of some assets replace what the oracle says, where it says anything: the book is not touched.
         """

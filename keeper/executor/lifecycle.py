@@ -3,7 +3,7 @@
 Laws
 - A nonce is spent once. Whose variant spent it decides every entry that shares it; nonces are accounted for in order,
   none twice, none left out, across restarts.
-- A missing receipt is believed only when it is still missing two heads later.
+- A missing receipt is believed only when it is missing on a third head, and is looked for until the outcome is final.
 - An outcome stands while its block does. When that is gone the entry is open again and its line is reversed.
 - An outcome is final when its block is, and nothing of the entry can turn up any more.
 """
@@ -15,7 +15,7 @@ from typing import Final
 
 from keeper.contracts.encode import Executor as Contract
 from keeper.core.events import Block
-from keeper.core.journal import OPEN, OUTCOMES, SPENT, Entry, Fate, Line, State
+from keeper.core.journal import JUDGED, OPEN, OUTCOMES, SPENT, Entry, Fate, Line, State
 from keeper.core.units import Address, Hash, Wei
 from keeper.executor import ledger
 from keeper.executor.nonces import Nonces
@@ -23,6 +23,7 @@ from keeper.executor.records import Records
 from keeper.executor.tracker import Inclusion, Tracker
 
 DOUBT: Final = 2  # heads
+INCLUDED: Final = frozenset({State.LANDED, State.REVERTED})
 
 Spent = Mapping[tuple[Address, int], list[Entry]]
 
@@ -48,7 +49,7 @@ class Lifecycle:
         self._records = records
         self._contract = contract
         self._confirmations = confirmations
-        self._doubts: dict[tuple[Address, int], int] = {}  # since which head a spent nonce has no receipt
+        self._doubts: dict[tuple[Address, int], int] = {}  # on how many heads a spent nonce had no receipt
         self._changes: list[Change] = []
 
     async def on_head(self, head: Block) -> Sequence[Change]:
@@ -78,6 +79,7 @@ class Lifecycle:
         """Reopen what was decided in blocks that are no more."""
         if self.head is not None and head.parent == self.head.hash:
             return
+        self._doubts.clear()
         fates = [entry.fate for entry in self._records.entries.values() if entry.fate]
         gone = await self._tracker.gone(fates, head)
         for entry in list(self._records.entries.values()):
@@ -94,8 +96,9 @@ class Lifecycle:
 
     async def _settle(self, head: Block) -> None:
         """Account for every nonce that was spent since the last look."""
-        spent, doubted = self._spent(), self._records.within(frozenset({State.SUPERSEDED}))
-        asked = [*(entry for entries in spent.values() for entry in entries), *doubted]
+        spent, unexplained = self._spent(), self._unexplained()
+        self._doubts = {nonce: looks for nonce, looks in self._doubts.items() if nonce in spent}
+        asked = [*(entry for entries in spent.values() for entry in entries), *unexplained]
         txs = [variant.tx for entry in asked for variant in entry.variants]
         found = await self._tracker.included(txs, head) if txs else {}
         kept = await self._kept(found.values())
@@ -103,16 +106,15 @@ class Lifecycle:
         for (eoa, nonce), entries in spent.items():
             shared = [self._records.now(entry) for entry in entries]
             landed = next((found[one.tx] for entry in shared for one in entry.variants if one.tx in found), None)
-            if eoa in doubtful or (landed is None and self._in_doubt(eoa, nonce, shared, head)):
+            if eoa in doubtful or (landed is None and self._in_doubt((eoa, nonce), shared)):
                 doubtful.add(eoa)  # the next nonces of this account wait too
                 continue
-            self._doubts.pop((eoa, nonce), None)
             self._decide(shared, landed, kept, head)
             self._records.account_for({eoa: nonce + 1})
-        for entry in doubted:
+        for entry in map(self._records.now, unexplained):
             landed = next((found[one.tx] for one in entry.variants if one.tx in found), None)
             if landed:  # its receipt came later than anybody should wait for
-                again = self._records.now(entry).to(State.SUBMITTED, fate=None, reason="")
+                again = entry.to(State.SUBMITTED, fate=None, reason="") if entry.state is State.SUPERSEDED else entry
                 self._landed(again, landed, kept.get(landed.fate.tx or Hash(""), Wei(0)))
 
     def _spent(self) -> Spent:
@@ -128,21 +130,32 @@ class Lifecycle:
             for nonce in range(known[eoa], account.nonce)
         }
 
-    def _in_doubt(self, eoa: Address, nonce: int, entries: Sequence[Entry], head: Block) -> bool:
+    def _unexplained(self) -> list[Entry]:
+        """Entries whose nonce was given up for spent by somebody else, although nothing of it was ever seen."""
+        gone = self._records.within(JUDGED | {State.SUPERSEDED})
+        spent = [entry for entry in gone if entry.nonce < self._records.nonces.get(entry.eoa, 0)]
+        return [
+            entry
+            for entry in spent
+            if not any(one.outcome in INCLUDED for one in self._records.sharing(entry.eoa, entry.nonce))
+        ]
+
+    def _in_doubt(self, nonce: tuple[Address, int], entries: Sequence[Entry]) -> bool:
         """Whether the node may only be late with a receipt."""
-        if not entries:
-            return False
-        return head.number < self._doubts.setdefault((eoa, nonce), head.number) + DOUBT
+        self._doubts[nonce] = self._doubts.get(nonce, 0) + 1
+        return bool(entries) and self._doubts[nonce] <= DOUBT
 
     def _decide(
         self, entries: Iterable[Entry], landed: Inclusion | None, kept: Mapping[Hash, Wei], head: Block
     ) -> None:
         """A nonce was spent: by one of these, or by none of them."""
         fate = landed.fate if landed else Fate(head.number, head.hash)
+        ours = [entry for entry in entries if landed and entry.variant(fate.tx)]
+        winner = next((entry for entry in ours if entry.state is not State.FINAL), ours[0] if ours else None)
+        if winner and landed:
+            self._landed(winner, landed, kept.get(landed.fate.tx or Hash(""), Wei(0)))
         for entry in entries:
-            if landed and entry.variant(fate.tx):
-                self._landed(entry, landed, kept.get(landed.fate.tx or Hash(""), Wei(0)))
-            elif entry.state in OPEN:
+            if entry is not winner and entry.state in OPEN:
                 taken = Fate(fate.block, fate.hash)
                 self._move(entry.to(State.SUPERSEDED, fate=taken, reason="nonce"))
 
@@ -186,10 +199,12 @@ class Lifecycle:
                 self._move(entry.to(State.MISSED, fate=fate, reason=entry.reason or "window"))
 
     def _finish(self, head: Block) -> None:
-        """Outcomes whose block is final."""
+        """Outcomes whose block is final, of entries whose nonce is accounted for or out of time."""
         for entry in self._records.within(OUTCOMES):
             deep = entry.fate is not None and head.number - entry.fate.block >= self._confirmations
-            if deep and not self._nonces.holds(entry, head):
+            doubtful = self._records.nonces[entry.eoa] <= entry.nonce < self._nonces.accounts[entry.eoa].nonce
+            over = entry.state in SPENT or not (entry.alive(head.number) or doubtful)
+            if deep and over:
                 self._move(entry.to(State.FINAL), self._records.standing(entry), book=False)
 
     def _move(self, entry: Entry, line: Line | None = None, *, undone: bool = False, book: bool = True) -> None:

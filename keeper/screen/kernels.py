@@ -18,12 +18,12 @@ Laws. An account's margin is M = sum of x[c]*w[c]; adapters promise: liquidatabl
 
 # ruff: noqa: C901, PLR0913, PLR0917 - a kernel is one loop nest over flat arrays: what it reads is in its signature
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from keeper.core.compiled import inlined, kernel
 
 Codes = NDArray[np.uint16]
 Amounts = NDArray[np.float32]
@@ -42,21 +42,6 @@ _MARGIN: Final = 1 + 2.0**-20
 _LEAST: Final = 0.5
 
 OWNED, OWED = 1, 2  # on which sides a column was ever held
-
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def kernel(signature: str) -> Callable[[Loop], Loop]:
-    """Compiled when this module is imported, from machine code kept on disk where there is a place for it."""
-
-    def compiled(loop: Loop) -> Loop:
-        try:
-            found = njit(signature, nogil=True, error_model="numpy", cache=True)(loop)
-        except RuntimeError:  # numba found no folder that it may write to
-            found = njit(signature, nogil=True, error_model="numpy")(loop)
-        return cast("Loop", found)
-
-    return compiled
 
 
 @kernel("i8(u2[:,::1], f4[:,::1], u2[:,::1], u4[::1], i8, f8[::1], f8, u4[::1], i8)")
@@ -92,7 +77,7 @@ def sweep(
     return found
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@inlined
 def _bin(health: float) -> int:
     """Monotone; NaN first."""
     place = (health - 1.0) * _SCALE
@@ -115,7 +100,7 @@ def copy(
         to_rows[i] = rows[i]
 
 
-@njit(nogil=True, inline="always")
+@inlined
 def _first(codes: Codes, lists: Codes, j: int, at: int) -> bool:
     """Whether this is the account's first column of its list."""
     mine = lists[codes[j, at]]

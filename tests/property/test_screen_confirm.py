@@ -1,6 +1,7 @@
 """Many accounts confirmed at once, with the oracle's prices or with supposed ones, are what ``health`` says of each."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -20,10 +21,13 @@ def asset(number: int) -> Address:
     return Address(f"0x{0xA5 << 32 | number:040x}")
 
 
-def by_health(adapter: AaveV3, book: Book, rows: list[int]) -> list[int]:
-    judged = [(adapter.health(book, row, AT), row) for row in rows]
-    below = [(-h.debt, row) for h, row in judged if isinstance(h, Health) and h.health_factor < WAD]
-    return [row for _, row in sorted(below)]
+def by_health(adapter: AaveV3, book: Book, rows: list[int]) -> set[int]:
+    """One by one; and the many must come with the largest debts first."""
+    judged = {row: adapter.health(book, row, AT) for row in rows}
+    below = {row: h.debt for row, h in judged.items() if isinstance(h, Health) and h.health_factor < WAD}
+    debts = [below[row] for row in adapter.liquidatable(book, rows, AT)]
+    assert all(later <= earlier + earlier // 10**12 for earlier, later in pairwise(debts))
+    return set(below)
 
 
 @pytest.mark.parametrize("version", list(PROFILES))
@@ -35,6 +39,7 @@ def test_confirming_many_is_asking_each(version: str, seed: int) -> None:
         book.set_amount(row, rng.randrange(len(DECIMALS)) << 2 | STABLE, rng.randrange(1, 10**12), (10**25, NOW - 9))
         book.mark(row, book.flags(row) | 1 << rng.randrange(len(DECIMALS)), rng.randrange(5))
     book.take_changes()
+    parts = (rows, rows[:5], rows[100:150])
     for step in range(12):
         if step == 4:
             book.learn("price", asset(2), None)
@@ -44,11 +49,11 @@ def test_confirming_many_is_asking_each(version: str, seed: int) -> None:
         chosen = rng.sample(known, rng.choice([0, 1, 3, len(known)]))
         prices = {one: max(1, int(book.fact("price", one) * rng.uniform(0.97, 1.03))) for one in chosen}
         book.take_changes()
-        supposed = [adapter.liquidatable(book, part, AT, prices) for part in (rows, rows[:9], rows[100:150])]
+        supposed = [set(adapter.liquidatable(book, part, AT, prices)) for part in parts]
         for one, price in prices.items():
             book.learn("price", one, price)
-        learnt = [adapter.liquidatable(book, part, AT) for part in (rows, rows[:9], rows[100:150])]
-        asked = [by_health(adapter, book, part) for part in (rows, rows[:9], rows[100:150])]
+        learnt = [set(adapter.liquidatable(book, part, AT)) for part in parts]
+        asked = [by_health(adapter, book, part) for part in parts]
         assert supposed == learnt == asked, f"seed {seed}, step {step}"
         assert asked[0]
         book.undo(book.take_changes())

@@ -4,15 +4,17 @@ Law: equal to ``health`` for every account and release. What each column needs i
 stable debt, which has a clock of its own, is asked of the view itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Final, NamedTuple
+from typing import Final
+
+import numpy as np
 
 from keeper.core.book import Book
-from keeper.core.holdings import holdings
 from keeper.core.ports import Quarantine
 from keeper.core.units import BPS, RAY, WAD, ZERO_ADDRESS, Address
 from keeper.protocols.aave_v3 import maths
+from keeper.protocols.aave_v3.bulk import MODE, Bulk, Factors
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT
 from keeper.protocols.aave_v3.profiles import Rounded
 from keeper.protocols.aave_v3.view import View
@@ -22,26 +24,12 @@ _ADDED: Final[dict[Rounded, int]] = {  # each rounding of a product of rays is a
     maths.ray_mul_half_up: RAY // 2,
     maths.ray_mul_ceil: RAY - 1,
 }
-_MODE: Final = 16
-_MANY: Final = 32
+_MANY: Final = 8  # from so many on arrays pay
 _HALF_BPS: Final = BPS // 2
 
 
-class _Column(NamedTuple):
-    """(amount * ray + balance_up) // RAY is the balance; (balance * price + value_up) // unit its value."""
-
-    owed: bool
-    ray: int  # the index
-    balance_up: int
-    asset: Address  # whose price it is
-    price: int
-    value_up: int
-    unit: int
-    threshold: int
-
-
-_NOTHING: Final = _Column(
-    owed=False, ray=0, balance_up=0, asset=ZERO_ADDRESS, price=0, value_up=0, unit=1, threshold=0
+_NOTHING: Final = Factors(
+    owed=False, ray=0, balance_up=0, asset=ZERO_ADDRESS, price=0, debt_up=0, unit=1, threshold=0
 )  # fmt: skip
 
 
@@ -59,34 +47,14 @@ def supposing(view: View, prices: Mapping[Address, int]) -> View:
     return other
 
 
-Position = tuple[int, int, int]  # place of the account, e-mode << 16 | column, amount
-
-
-def _few(book: Book, rows: Sequence[int]) -> Iterator[Position]:
-    """What counts of what accounts hold."""
-    for at, row in enumerate(rows):
-        flags, high = book.flags(row), book.mode(row) << _MODE
-        for column, amount in book.positions(row):
-            if column & 3 or flags >> (column >> 2) & 1:
-                yield at, high | column, amount
-
-
-def _many(book: Book, rows: Sequence[int]) -> Iterable[Position]:
-    """The same, of so many that numpy pays."""
-    held = holdings(book, rows)
-    counts = (held.column & 3 != COLLATERAL) | held.flagged
-    keys = (held.mode << _MODE | held.column)[counts].tolist()
-    halves = zip(held.low[counts].tolist(), held.high[counts].tolist(), strict=True)
-    return zip(held.of[counts].tolist(), keys, (low | high << 64 for low, high in halves), strict=True)
-
-
 class Confirm:
     """The judge of one view."""
 
     def __init__(self, view: View) -> None:
         self.view = view
         self._floored = view.profile is not None and view.profile.threshold_floored
-        self._columns: dict[int, _Column | None] = {}
+        self._factors: dict[int, Factors | None] = {}
+        self._bulk = Bulk(self.factors, floored=self._floored)
         self._missing = sum(1 << number for number in view.missing)
         self._priceless = {
             mode
@@ -98,38 +66,41 @@ class Confirm:
         """Those of the accounts that are below 1 with these prices instead of the view's, the largest debt first."""
         if self.view.profile is None:
             return []
-        found = self._debts_below(book, [row for row in rows if self._known(book, row)], prices)
-        return [row for _, row in sorted((-debt, row) for row, debt in found)]
+        known = [row for row in rows if self._known(book, row)] if self._missing or self._priceless else rows
+        if len(known) < _MANY:
+            found, owed, left = np.zeros(0, np.int64), np.zeros(0), known
+        else:
+            found, owed, left = self._bulk.below(book, known, prices)
+        if left:
+            judged = [(row, debt) for row in left if (debt := self._debt_below(book, row, prices))]
+            found = np.append(found, np.array([row for row, _ in judged], np.int64))
+            owed = np.append(owed, [float(debt) for _, debt in judged])
+        order = np.argsort(-owed, kind="stable")
+        ordered: list[int] = found[order].tolist()
+        return ordered
 
     def _known(self, book: Book, row: int) -> bool:
         """Whether nothing that the account as a whole depends on is set aside."""
-        return not (self._missing and book.flags(row) & self._missing) and book.mode(row) not in self._priceless
+        return not book.flags(row) & self._missing and book.mode(row) not in self._priceless
 
-    def _debts_below(self, book: Book, rows: Sequence[int], prices: Mapping[Address, int]) -> Iterator[tuple[int, int]]:
-        """Rows and debts of the accounts below 1."""
-        count, columns, asked = len(rows), self._columns, set[int]()
-        collateral, weighted, debts = [0] * count, [0] * count, [0] * count
-        for at, key, amount in _few(book, rows) if count < _MANY else _many(book, rows):
-            column = columns[key] if key in columns else self._learn(key)
-            if column is None:
-                asked.add(at)
+    def _debt_below(self, book: Book, row: int, prices: Mapping[Address, int]) -> int:
+        """The debt of an account below 1; 0 of one that is not, or that has no health."""
+        flags, high = book.flags(row), book.mode(row) << MODE
+        collateral = weighted = debt = 0
+        for number, amount in book.positions(row):
+            if not (number & 3 or flags >> (number >> 2) & 1):
                 continue
-            owed, ray, balance_up, asset, price, value_up, unit, threshold = column
-            if asset in prices:
-                price = prices[asset]
-            value = ((amount * ray + balance_up) // RAY * price + value_up) // unit
+            factors = self.factors(high | number)
+            if factors is None:
+                return self._asked(book, row, prices)
+            owed, ray, balance_up, asset, price, debt_up, unit, threshold = factors
+            priced = (amount * ray + balance_up) // RAY * prices.get(asset, price)
             if owed:
-                debts[at] += value
+                debt += (priced + debt_up) // unit
             else:
-                collateral[at] += value
-                weighted[at] += value * threshold
-        for at, row in enumerate(rows):
-            if at in asked:
-                debt = self._asked(book, row, prices)
-            else:
-                debt = debts[at] if self._low(collateral[at], weighted[at], debts[at]) else 0
-            if debt:
-                yield row, debt
+                collateral += priced // unit
+                weighted += priced // unit * threshold
+        return debt if self._low(collateral, weighted, debt) else 0
 
     def _low(self, collateral: int, weighted: int, debt: int) -> bool:
         if self._floored:
@@ -141,12 +112,13 @@ class Confirm:
         health = supposing(self.view, prices).health(book, row)
         return 0 if isinstance(health, Quarantine) or health.health_factor >= WAD else health.debt
 
-    def _learn(self, key: int) -> _Column | None:
-        found = self._columns[key] = self._column(key >> _MODE, key >> 2 & 0x3FFF, key & 3)
-        return found
+    def factors(self, key: int) -> Factors | None:
+        """What a column of an e-mode needs; ``None``: it is not to be judged here."""
+        if key not in self._factors:
+            self._factors[key] = self._column(key >> MODE, key >> 2 & 0x3FFF, key & 3)
+        return self._factors[key]
 
-    def _column(self, mode: int, number: int, side: int) -> _Column | None:
-        """``None``: not to be judged here."""
+    def _column(self, mode: int, number: int, side: int) -> Factors | None:
         view, profile = self.view, self.view.profile
         if side not in (COLLATERAL, DEBT) or number in view.missing or profile is None:
             return None
@@ -156,10 +128,10 @@ class Confirm:
         price, asset = view.price(mode, number), Address(terms.asset)
         if not profile.bitmap_emodes and mode and terms.config.category == mode and view.emode_prices.get(mode):
             asset = Address(view.emodes[mode].price_source)
+        up = terms.unit - 1 if profile.debt_value is maths.value_ceil else 0
         if side == DEBT:
-            up = terms.unit - 1 if profile.debt_value is maths.value_ceil else 0
-            return _Column(True, terms.borrow_index, _ADDED[profile.debt_balance], asset, price, up, terms.unit, 0)
+            return Factors(True, terms.borrow_index, _ADDED[profile.debt_balance], asset, price, up, terms.unit, 0)
         if not (profile.counts_zero_threshold or terms.config.threshold):
             return _NOTHING
-        up = _ADDED[profile.collateral_balance]
-        return _Column(False, terms.liquidity_index, up, asset, price, 0, terms.unit, view.threshold(mode, number))
+        rounded, threshold = _ADDED[profile.collateral_balance], view.threshold(mode, number)
+        return Factors(False, terms.liquidity_index, rounded, asset, price, up, terms.unit, threshold)
