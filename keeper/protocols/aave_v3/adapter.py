@@ -6,13 +6,14 @@ Law: this page decides nothing; it hands the book to the pages that do.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from keeper.core import calls
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.plans import Action, FundingKind, Reason
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
 from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
-from keeper.protocols.aave_v3 import calls, exposure, facts, survey
+from keeper.protocols.aave_v3 import exposure, facts, survey
 from keeper.protocols.aave_v3.apply import BEFORE, Applier
 from keeper.protocols.aave_v3.calls import call
 from keeper.protocols.aave_v3.confirm import Confirm

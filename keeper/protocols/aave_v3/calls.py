@@ -1,13 +1,10 @@
-"""View calls of an Aave v3 market, as reads, and what their answers mean.
-
-Law: an answer that is too short is a contract that does not have the function: it counts as a revert, never as zero.
-"""
+"""View calls of an Aave v3 market, as reads."""
 
 from typing import Final
 
-from keeper.core.events import Read, word, word_address
-from keeper.core.ports import Answers
-from keeper.core.units import ZERO_ADDRESS, Address
+from keeper.core.calls import view_call
+from keeper.core.events import Read
+from keeper.core.units import Address
 
 IMPLEMENTATION_SLOT: Final = 0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC
 
@@ -48,42 +45,10 @@ SELECTORS: Final = {
 
 def call(to: Address, signature: str, *arguments: Address | int) -> Read:
     """A view call with static arguments."""
-    words = (f"{argument:064x}" if isinstance(argument, int) else f"{argument[2:]:0>64}" for argument in arguments)
-    return Read(to, SELECTORS[signature] + "".join(words))
+    return view_call(to, SELECTORS[signature], *arguments)
 
 
 def prices_call(oracle: Address, assets: list[Address]) -> Read:
     """All prices in one call, which reverts when any one of them does."""
     words = "".join(f"{asset[2:]:0>64}" for asset in assets)
     return Read(oracle, f"{SELECTORS['getAssetsPrices(address[])']}{32:064x}{len(assets):064x}{words}")
-
-
-def size(answer: str | None) -> int:
-    """How many words were answered; 0 for a revert and for an address without code."""
-    return 0 if answer is None else (len(answer) - 2) // 64
-
-
-def integer(answers: Answers, read: Read, at: int = 0) -> int | None:
-    """One word of an answer as an integer; ``None`` when the call reverted or does not exist."""
-    answer = answers[read]
-    return word(answer, at) if size(answer) > at else None
-
-
-def address(answers: Answers, read: Read) -> Address:
-    """An answer as an address; the zero address when the call reverted or does not exist."""
-    answer = answers[read]
-    return word_address(answer, 0) if size(answer) else ZERO_ADDRESS
-
-
-def integers(answers: Answers, read: Read) -> list[int] | None:
-    """A returned dynamic array; ``None`` when the call reverted."""
-    answer = answers[read]
-    if size(answer) < 2:  # noqa: PLR2004 - offset and length
-        return None
-    return [word(answer, 2 + i) for i in range(word(answer, 1))]
-
-
-def addresses(answers: Answers, read: Read) -> list[Address] | None:
-    """A returned array of addresses; ``None`` when the call reverted."""
-    values = integers(answers, read)
-    return None if values is None else [Address(f"0x{value:040x}") for value in values]

@@ -3,9 +3,10 @@
 Law: the chain decides, by what the address answers; what it says of itself in words is not asked.
 """
 
+from keeper.core.calls import address, addresses
 from keeper.core.ports import CodeOf, InquiryOf
 from keeper.core.units import ZERO_ADDRESS, Address
-from keeper.protocols.aave_v3.calls import address, addresses, call
+from keeper.protocols.aave_v3.calls import call
 
 
 def examine(provider: Address) -> InquiryOf[str]:

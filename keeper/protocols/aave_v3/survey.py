@@ -10,12 +10,14 @@ Laws
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from keeper.core import calls
 from keeper.core.book import Book
+from keeper.core.calls import address, integer
 from keeper.core.events import Log, Read, word, word_address
 from keeper.core.ports import Answers, CodeOf, Inquiry, InquiryOf, SlotOf
 from keeper.core.units import ZERO_ADDRESS, Address
-from keeper.protocols.aave_v3 import calls, probe, topics
-from keeper.protocols.aave_v3.calls import IMPLEMENTATION_SLOT, address, call, integer
+from keeper.protocols.aave_v3 import probe, topics
+from keeper.protocols.aave_v3.calls import IMPLEMENTATION_SLOT, call, prices_call
 from keeper.protocols.aave_v3.decode import decode
 from keeper.protocols.aave_v3.events import POOL, PartUpgraded, ReserveInitialized, TokenKind, TokenUpgraded
 from keeper.protocols.aave_v3.facts import CONFIG_MASK, STABLE, UNKNOWN, EMode, Listing, MarketParts, Source
@@ -285,7 +287,7 @@ def priced(book: Book) -> list[Address]:
 def prices(book: Book) -> Inquiry:
     """All prices in one call; one by one where that reverts, so that a dead feed costs only its own asset."""
     oracle, assets = book.fact("market").oracle, priced(book)
-    whole = calls.prices_call(oracle, assets)
+    whole = prices_call(oracle, assets)
     answers = yield [whole]
     found = calls.integers(answers, whole)
     if found is None:
