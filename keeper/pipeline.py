@@ -30,9 +30,9 @@ from keeper.estimator.world import Candidate, Policy, Risk, World
 from keeper.estimator.worth import Prices
 from keeper.indexer.market import Market
 from keeper.log import get_logger
+from keeper.lookout import Lookout
 
 log = get_logger()
-SLICE = 500  # accounts confirmed before the loop gets a turn
 
 
 class Sender(Protocol):
@@ -80,6 +80,7 @@ class Pipeline:
         self._policy, self._risk, self._sender = policy, risk, sender
         self._block_time = block_time
         self._tokens = TokenRules()
+        self._lookout = Lookout()
 
     def retune(self, policy: Policy, tokens: TokenRules) -> None:
         """What the operator wants from the next block on."""
@@ -98,6 +99,7 @@ class Pipeline:
         if self._sender is not None:  # also without plans: what is open is tried again or asked back
             await self._sender.submit(packed.plans, head)
             self.steps = {**self.steps, "send": time.perf_counter() - planned}
+        self._tend(target)
         return packed
 
     # who -----------------------------------------------------------------------------------------------------------
@@ -108,26 +110,27 @@ class Pipeline:
         for market in self._markets():
             if market.surveyed is None:
                 continue
+            rows = await self._lookout.post(market).below(target.timestamp)
             prices = self._prices(market)
-            for turn, row in enumerate(range(len(market.book))):
-                if turn % SLICE == SLICE - 1:
-                    await asyncio.sleep(0)
-                health = market.adapter.health(market.book, row, target.timestamp)
-                if isinstance(health, Quarantine) or health.health_factor >= WAD:
-                    continue
+            for row in rows:
                 account = market.book.account(row)
                 if self.among is not None and account not in self.among:
                     continue
                 now.add((market.id, account))
-                self._noticed(market, account, health.health_factor)
+                self._noticed(market, row, target.timestamp)
                 yield Candidate(account, market.adapter.actions(market.book, row, target.timestamp), prices)
+                await asyncio.sleep(0)
         self._recovered(now)
 
-    def _noticed(self, market: Market, account: Address, factor: int) -> None:
-        if (market.id, account) not in self.watch.unhealthy:
+    def _noticed(self, market: Market, row: int, at: Timestamp) -> None:
+        account = market.book.account(row)
+        if (market.id, account) in self.watch.unhealthy:
+            return
+        health = market.adapter.health(market.book, row, at)
+        if not isinstance(health, Quarantine):
             log.info(
                 "account.liquidatable", protocol=market.adapter.name, market=market.adapter.market, account=account,
-                health_factor=factor,
+                health_factor=health.health_factor,
             )  # fmt: skip
 
     def _recovered(self, now: set[tuple[int, Address]]) -> None:
@@ -137,6 +140,12 @@ class Pipeline:
                 log.info("account.recovered", market=market.adapter.market, account=account, health_factor=WAD)
             self.watch.skips.pop(account, None)
         self.watch.unhealthy = now
+
+    def _tend(self, target: Target) -> None:
+        """What can wait until everything is decided: fresh watch lists, and lines about accounts that came near."""
+        for market in self._markets():
+            if market.surveyed is not None:
+                self._lookout.post(market).tend(target.timestamp)
 
     # what ----------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from keeper.core.units import MAX_U128, Address
 _LOW: Final = 2**64 - 1
 Fact = Any  # a fact is what its protocol says it is: a frozen struct, an integer, a string
 _NONE: Final = 0  # slot 0 is never used, so that 0 can end a list
+_MOVED: Final = 2**16  # rows; when more have moved, nobody says which
 
 
 class Changed(NamedTuple):
@@ -103,6 +104,7 @@ class Book:
         "_high",
         "_low",
         "_mode",
+        "_moved",
         "_next",
         "_rows",
         "_versions",
@@ -124,6 +126,7 @@ class Book:
         self._annex: dict[tuple[int, int], tuple[int, ...]] = {}
         self._facts: dict[str, dict[str, Fact]] = {}
         self._versions: dict[str, int] = {}
+        self._moved: set[int] | None = None
         self.changes: list[Change] = []
 
     # accounts ------------------------------------------------------------------------------------------------------
@@ -234,10 +237,24 @@ class Book:
     def take_changes(self) -> list[Change]:
         """Close the block: hand over the record and start an empty one."""
         changes, self.changes = self.changes, []
+        self._move(changes)
         return changes
+
+    def moved(self) -> set[int] | None:
+        """Rows that changed, forth or back, since this was asked last; ``None``: nobody knows, any may have."""
+        self._move(self.changes)
+        moved, self._moved = self._moved, set()
+        return moved
+
+    def _move(self, changes: list[Change]) -> None:
+        if self._moved is not None:
+            self._moved |= touched(changes)
+            if len(self._moved) > _MOVED:
+                self._moved = None
 
     def undo(self, changes: list[Change]) -> None:
         """Restore what the recorded block had found, newest change first."""
+        self._move(changes)
         for change in reversed(changes):
             match change:
                 case Changed(row, column, amount, annex):

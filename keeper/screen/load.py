@@ -7,18 +7,16 @@ whole blocks share their weights.
 import numpy as np
 from numpy.typing import NDArray
 
-from keeper.core.book import Book
-from keeper.core.margin import Margin
+from keeper.core.margin import Lines
 from keeper.screen.columns import Columns
 from keeper.screen.groups import WIDEST, Dense, Group, Groups, towards_ruin
 from keeper.screen.kernels import Amounts, Codes, Ints
 
 
-def load(margin: Margin, book: Book, columns: Columns) -> tuple[Groups, set[int]]:
-    """All accounts of a book in groups; and the rows that cannot be in one."""
-    lines = margin.lines(book)
+def load(lines: Lines, rows: int, columns: Columns) -> tuple[Groups, set[int]]:
+    """All accounts of a book with so many rows in groups; and the rows that cannot be in one."""
     codes = _codes(columns, lines.columns, lines.amounts)
-    widths = np.bincount(lines.rows, minlength=len(book))
+    widths = np.bincount(lines.rows, minlength=rows)
     lost = np.unique(np.concatenate([lines.rows[codes == 0], np.flatnonzero(widths > WIDEST)]))  # no code, no room
     widths[lost] = 0
     order = np.lexsort((codes, lines.rows))

@@ -10,12 +10,12 @@ Laws
 - Watch lists save time and never lose anyone: without them, or when they cannot tell, everything is swept.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from keeper.core.book import Book
-from keeper.core.margin import Margin
+from keeper.core.margin import Lines, Margin
 from keeper.core.units import Address, Timestamp
 from keeper.screen.columns import Columns, Table, table
 from keeper.screen.groups import WIDEST, Dense, Groups, Sparse, towards_ruin
@@ -52,6 +52,11 @@ class Screen:
         return len(self.groups) + len(self._unclear)
 
     @property
+    def unclear(self) -> Sequence[int]:
+        """Rows that are not linear, or beyond all bounds: whoever asks for the flagged gets all of them."""
+        return sorted(self._unclear)
+
+    @property
     def nbytes(self) -> int:
         """Memory beside the book."""
         groups: int = sum(group.nbytes for group in [*self.groups, *self._lately])
@@ -61,8 +66,12 @@ class Screen:
 
     def load(self, book: Book) -> None:
         """Become the screen of this book, reading all of it."""
-        self._reset(len(book))
-        self.groups, self._unclear = load(self.margin, book, self.columns)
+        self.fill(self.margin.lines(book), len(book))
+
+    def fill(self, lines: Lines, rows: int) -> None:
+        """Become the screen of so many rows that have these lines: the longer part of loading, and not of a book."""
+        self._reset(rows)
+        self.groups, self._unclear = load(lines, rows, self.columns)
 
     def touch(self, book: Book, rows: Iterable[int]) -> None:
         """Read these rows again: all that a block changed, or that undoing one did."""
@@ -150,7 +159,7 @@ class Screen:
             self._out = np.empty(found + found // 2, np.uint32)
             search()
         rows = self._out[:found].copy()
-        return np.concatenate([rows, np.array(sorted(self._unclear), np.uint32)]) if self._unclear else rows
+        return np.concatenate([rows, np.array(self.unclear, np.uint32)]) if self._unclear else rows
 
     def check(self, now: Table) -> None:
         """Codes index weights outside the interpreter's guard."""

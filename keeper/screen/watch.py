@@ -48,6 +48,15 @@ class Watch:
     def nbytes(self) -> int:
         return self.codes.nbytes + self.amounts.nbytes + self.rows.nbytes + sum(s.ends.nbytes for s in self.shapes)
 
+    def members(self) -> Rows:
+        """Everybody on the lists, nearest to 1 first, as far as bins tell."""
+        shape = self.shapes[ALL]
+        sizes = np.diff(shape.ends, axis=1, prepend=0)
+        parts = [self.rows[at : at + size] for at, size in zip(shape.row_bases, shape.ends[:, -1], strict=True)]
+        bins = [np.repeat(np.arange(BINS), size) for size in sizes]
+        order = np.argsort(np.concatenate([np.zeros(0, int), *bins]), kind="stable")
+        return np.concatenate([self.rows[:0], *parts])[order]
+
     def reach(self, now: Table, sides: Bytes) -> int:
         """The last bin from which prices can have brought anyone to 1; ``OUTSIDE``: only a full sweep can tell."""
         return reach(now.weights, self.table.weights, sides, self.columns)
