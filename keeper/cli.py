@@ -75,7 +75,7 @@ def _run_flags(parser: ArgumentParser) -> None:
 
 
 def _why(parser: ArgumentParser) -> None:
-    parser.add_argument("account", metavar="ACCOUNT", help="0x and 40 hex digits")
+    parser.add_argument("account", metavar="ACCOUNT", help="0x and 40 hex digits, :POCKET where it has pockets")
     parser.add_argument("--json", action="store_true", help="one object")
 
 

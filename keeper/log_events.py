@@ -15,7 +15,7 @@ COMMON: Final = {"ts": "time", "level": "level", "event": "text", "run_id": "tex
 CONTEXT: Final = {
     "chain_id": "int",
     "block": "int",
-    "account": "address",
+    "account": "account",
     "opportunity_id": "text",
     "reason": "text",
     "exception": "text",
@@ -24,6 +24,7 @@ CONTEXT: Final = {
 _PATTERNS: Final = {
     "int": r"-?\d+",
     "address": r"0x[0-9a-f]{40}",
+    "account": r"0x[0-9a-f]{40}(:\S+)?",  # with the isolated pocket it is in
     "hash": r"0x[0-9a-f]{64}",
     "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
     "level": "debug|info|warning|error|critical",

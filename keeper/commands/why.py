@@ -12,7 +12,7 @@ from keeper.books import Desk, desk
 from keeper.commands.tables import fixed, say
 from keeper.core.journal import OPEN, State
 from keeper.core.ports import Health, Quarantine
-from keeper.core.units import MAX_U256, WAD, Address
+from keeper.core.units import ADDRESS_DIGITS, MAX_U256, WAD, Address, owner
 from keeper.errors import ConfigError, Exit
 from keeper.indexer.audit import live_rows
 from keeper.output import emit
@@ -28,9 +28,9 @@ Record = Mapping[str, object]
 
 async def why(settings: Settings, args: Namespace) -> int:
     """The stored reason; else what is in flight; else the account's health."""
-    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", args.account):
-        raise ConfigError(f"{args.account}: an account is 0x and 40 hex digits")
-    account = Address(args.account.lower())
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}(:\S+)?", args.account):
+        raise ConfigError(f"{args.account}: an account is 0x and 40 hex digits, and after a colon the pocket it is in")
+    account = Address(owner(args.account).lower() + args.account[ADDRESS_DIGITS:])
     reason = stored(settings.store.path, account)
     records = list(_sent(settings, account))
     if not records and reason is not None and not reason.ended:

@@ -31,7 +31,7 @@ from typing import Final
 from eth_hash.auto import keccak
 
 from keeper.core.plans import FundingKind, Hop, Leg, Plan, SwapLeg, VenueKind
-from keeper.core.units import BPS, MAX_U128, ZERO_ADDRESS, Address
+from keeper.core.units import BPS, MAX_U128, ZERO_ADDRESS, Address, owner
 
 EXECUTE: Final = bytes.fromhex("fe0d94c1")  # execute(uint256)
 SET_ROLES: Final = bytes.fromhex("c6896958")  # set_roles(address[],uint256)
@@ -99,14 +99,14 @@ def encode_set_roles(targets: Sequence[Address], role: Role) -> bytes:
 def encode_liquidation_call(leg: Leg) -> bytes:
     """Aave's ``liquidationCall``, as an account without an executor sends it."""
     pair = (int(leg.collateral_asset, 16), int(leg.debt_asset, 16))
-    return LIQUIDATION_CALL + _joined((*pair, int(leg.account, 16), leg.repay, int(leg.receive_wrapped)))
+    return LIQUIDATION_CALL + _joined((*pair, int(owner(leg.account), 16), leg.repay, int(leg.receive_wrapped)))
 
 
 def encode_liquidation_call_l2(
     collateral_id: int, debt_id: int, account: Address, repay: int, *, wrapped: bool
 ) -> bytes:
     """The same in the compact form of an L2 pool; a repay amount past 127 bits of ones means all."""
-    first = _fit(collateral_id, _U16) | _fit(debt_id, _U16) << 16 | int(account, 16) << 32
+    first = _fit(collateral_id, _U16) | _fit(debt_id, _U16) << 16 | int(owner(account), 16) << 32
     return LIQUIDATION_CALL_L2 + _joined((first, min(repay, MAX_U128) | int(wrapped) << 128))
 
 
@@ -163,7 +163,7 @@ def _step(leg: Leg, executor: Executor, *, skippable: bool) -> Iterator[int]:
     flags |= _SOURCE * listed | _WITNESS * (witness is not None)
     gas_limit = _fit(leg.gas_limit, _U32) if skippable else 0
     yield int(leg.market, 16) | kind << 160 | flags << 168 | len(route.words) << 176 | gas_limit << 192
-    yield int(leg.account, 16) | _fit(witness.floor if witness else 0, _U96) << 160
+    yield int(owner(leg.account), 16) | _fit(witness.floor if witness else 0, _U96) << 160
     yield int(leg.collateral_asset, 16) | flash
     yield int(leg.debt_asset, 16)
     yield _fit(leg.repay, MAX_U128) | _fit(leg.funding.amount, MAX_U128) << 128

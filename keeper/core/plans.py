@@ -7,6 +7,7 @@ Laws
   1. for each leg in order: obtain ``funding.amount`` of the debt asset; call the market with ``repay``; run ``swaps``
      in order; give back ``funding.owed``. What is left over is in the debt asset; after a flash swap, in the asset
      its swaps end in, or without swaps in the collateral asset. A leg of several that fails is undone alone;
+     How a leg calls its market is its ``Style``; what must be said there beside the repay amount are its ``calls``;
   2. run ``conversions`` in order: what the legs left over becomes the profit token;
   3. profit = growth of the executor's balance of the profit token. It must reach ``min_profit``; ``bid_bps`` of it
      then go to the block's fee recipient (only if the profit token is the wrapped native token, else ``bid_bps`` = 0).
@@ -19,9 +20,41 @@ Laws
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
-from keeper.core.units import Address, Amount, BlockNumber, Bps, Wei
+from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Wei
+
+SELF: Final = Address("0x5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f")  # in a call's data: the executor, whoever it is
+
+
+class Style(IntEnum):
+    """How a market is liquidated. The numbers are part of the executor contract's calldata."""
+
+    AAVE = 0  # ``liquidationCall``: the executor makes the call itself
+    PREFUND = 1  # the repay amount is there first: ``spender`` takes it by approval while the calls run
+    CALLBACK = 2  # the market sends collateral, calls back, then takes what it is owed by ``spender``'s approval
+    CLIP = 3  # an auction hands collateral over inside its own ledger, calls back, then takes what it is owed there
+    BOUNTY = 4  # nothing is repaid: the calls bring a reward, the collateral asset
+    TAKEOVER = 5  # ``repay`` is margin that ``spender`` takes; the calls inherit a position, close it, give margin back
+
+
+class Stage(IntEnum):
+    """When a call is made. The numbers are part of the executor contract's calldata."""
+
+    FIRST = 0  # in order; a call to the leg's market is the one that calls back, where the style has a callback
+    SEIZED = 1  # in the callback, before the collateral is sold: brings it out of the market's ledger
+    SOLD = 2  # in the callback, once it is sold: ``spender`` takes the debt asset. Its last word is set to what is owed
+    LAST = 3  # when the market is done
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a leg, with exact amounts: they agree with ``settle`` of the same repay amount to the unit."""
+
+    target: Address  # allow-listed as a market by the executor's owner
+    data: bytes  # the word of ``SELF`` stands for the executor's own address
+    coded: bool = False  # it returns an error number, which must be zero
+    stage: Stage = Stage.FIRST
 
 
 class FundingKind(IntEnum):
@@ -42,6 +75,7 @@ class VenueKind(IntEnum):
     UNISWAP_V3 = 1
     ROUTER = 2  # an allow-listed router with opaque calldata from an external quoter
     ERC4626 = 3  # the hop's "pool" is a vault: its shares are redeemed for the asset
+    CTOKEN = 4  # the hop's "pool" is a cToken: it is redeemed for its underlying
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +143,27 @@ class Action(Protocol):
     @property
     def market(self) -> Address: ...
     @property
-    def account(self) -> Address: ...
+    def account(self) -> Address:
+        """With its pocket, as the book names it."""
+        ...
+
     @property
-    def collateral_asset(self) -> Address: ...
+    def collateral_asset(self) -> Address:
+        """What the market sends: an asset, or a receipt that ``Adapter.receipts`` tells how to redeem."""
+        ...
+
     @property
-    def debt_asset(self) -> Address: ...
+    def debt_asset(self) -> Address:
+        """What is repaid. Of a bounty and of a takeover: the collateral asset."""
+        ...
+
+    @property
+    def style(self) -> Style: ...
+    @property
+    def spender(self) -> Address:
+        """Who takes the repay amount by approval; zero where nobody does."""
+        ...
+
     @property
     def receive_wrapped(self) -> bool:
         """The market has too little underlying: the collateral comes as its receipt token."""
@@ -130,11 +180,15 @@ class Action(Protocol):
         ...
 
     def intervals(self) -> tuple[tuple[int, int], ...]:
-        """Closed intervals of repay amounts that the contract accepts, ascending and disjoint."""
+        """Closed intervals of repay amounts that the contract accepts, ascending and disjoint; a bounty's: (0, 0)."""
         ...
 
     def settle(self, repay: int) -> Settlement:
         """What the call does with a repay amount taken from ``intervals``."""
+        ...
+
+    def calls(self, repay: int) -> tuple[Call, ...]:
+        """What is called for that; nothing where the executor makes the call itself."""
         ...
 
 
@@ -154,6 +208,9 @@ class Leg:
     swaps: tuple[SwapLeg, ...]
     witness: Witness | None = None  # without one, a rival who was first is noticed only by the market itself
     gas_limit: int = 0  # the most a leg among several may burn; zero: all there is
+    style: Style = Style.AAVE
+    spender: Address = ZERO_ADDRESS  # who takes the repay amount, where the executor does not know it
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.margin import Margin
+from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
 from keeper.core.plans import Action, FundingKind, Reason
 from keeper.core.units import Address, BaseValue, Bps, Hash, Timestamp, Wad
 
@@ -164,15 +165,35 @@ class Adapter(Margin, Protocol):
         ...
 
     def health(self, book: Book, row: int, at: Timestamp) -> Health | Quarantine:
-        """Exactly what the contract answers in a block with that timestamp."""
+        """Exactly what the contract answers in a block with that timestamp.
+
+        1e18 is the edge, below it something can be done. What collateral and debt stand for where a protocol has no
+        such thing, its adapter says. A live auction is an account of health 0 while something can be taken.
+        """
         ...
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         """Every liquidation the contract would accept, or why a pair is blocked."""
         ...
 
+    def triggers(self, book: Book, row: int, at: Timestamp) -> Sequence[Trigger]:
+        """When next to look at the account, and why; nothing for one that nothing can happen to."""
+        ...
+
     def assets(self, book: Book) -> Mapping[Address, Valued]:
-        """What the market's oracle says of every asset that has a price."""
+        """What the market's oracle says of every asset that has a price; receipts have theirs too."""
+        ...
+
+    def receipts(self, book: Book, at: Timestamp) -> Sequence[Receipt]:
+        """Tokens that liquidations are paid in and that the market itself turns into an asset."""
+        ...
+
+    def backing(self, book: Book) -> Sequence[Backing]:
+        """What stands behind the market, asset by asset."""
+        ...
+
+    def outcomes(self, book: Book, logs: Sequence[Log]) -> Sequence[Liquidated]:
+        """The liquidations that these logs tell of, in order."""
         ...
 
     def lenders(self, book: Book) -> Sequence[Loan]:

@@ -2,6 +2,9 @@
 
 Law: money is an integer and the direction of every rounding is in the name of the function that rounds.
 Nothing here knows a protocol. Floats never enter.
+
+A book's account is an address, or an address and the isolated pocket it is in: ``0x<40 hex>:<pocket>``. Whatever shows
+or stores an account keeps the whole key; calldata names its owner.
 """
 
 from typing import Final, NewType
@@ -24,6 +27,17 @@ BPS: Final = 10**4
 MAX_U128: Final = 2**128 - 1
 MAX_U256: Final = 2**256 - 1
 ZERO_ADDRESS: Final = Address("0x" + "0" * 40)
+ADDRESS_DIGITS: Final = 42  # characters of an address, with its 0x
+
+
+def owner(account: Address) -> Address:
+    """The address of an account, whatever pocket it is in."""
+    return Address(account[:ADDRESS_DIGITS])
+
+
+def pocket(account: Address) -> str:
+    """The isolated pocket of an account; empty where it has only one."""
+    return account[ADDRESS_DIGITS + 1 :]
 
 
 def mul_div_down(a: int, b: int, c: int) -> int:

@@ -90,6 +90,9 @@ class Terms:
             funding,
             tuple(swaps),
             _roomy(action.witness),
+            style=action.style,
+            spender=action.spender,
+            calls=action.calls(repay),
         )
 
 

@@ -15,7 +15,7 @@ from keeper.contracts.decode import Result, decode_result, decode_revert
 from keeper.core.events import Block, Read, word
 from keeper.core.plans import Plan
 from keeper.core.submissions import Bid, Simulated, Submission, Window
-from keeper.core.units import Address, Amount, BlockNumber, Bps, Hash, Wei
+from keeper.core.units import Address, Amount, BlockNumber, Bps, Hash, Wei, owner
 from keeper.errors import DecodeError, EndpointsUnavailable, RpcError, SignerError, SimulationError
 from keeper.executor.evm import WITHIN, Simulation, Target, simulate
 from keeper.executor.node import Node
@@ -112,7 +112,7 @@ class Simulator:
     async def _all_gone(self, plan: Plan | None, state: Block) -> bool:
         """Whether every debt is smaller than its witness allows: when all legs are undone, none says why."""
         legs = [(leg.account, leg.witness) for leg in plan.legs if leg.witness] if plan else []
-        asked = [Read(one.token, f"{_SCALED_BALANCE_OF}{account[2:]:0>64}") for account, one in legs]
+        asked = [Read(one.token, f"{_SCALED_BALANCE_OF}{owner(account)[2:]:0>64}") for account, one in legs]
         try:
             debts = await self._node.call_many(asked, state)
         except (RpcError, EndpointsUnavailable) as error:

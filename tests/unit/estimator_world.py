@@ -6,7 +6,7 @@ Nothing here is part of the program under test but values: tokens, prices, pools
 from dataclasses import dataclass
 from typing import Any
 
-from keeper.core.plans import FundingKind, Settlement, Witness
+from keeper.core.plans import Call, FundingKind, Settlement, Style, Witness
 from keeper.core.ports import Loan, Valued
 from keeper.core.units import Address, Amount, BlockNumber, Bps, Timestamp, Wei
 from keeper.core.venues import Liquidity, Pool, PoolKey
@@ -56,6 +56,12 @@ class Pair:
     receive_wrapped: bool = False
     withdrawable: int = 10**40
     witness: Witness | None = None
+    style: Style = Style.AAVE
+    spender: Address = MARKET
+    called: tuple[Call, ...] = ()
+
+    def calls(self, repay: int) -> tuple[Call, ...]:
+        return self.called if repay else ()
 
     def intervals(self) -> tuple[tuple[int, int], ...]:
         return self.intervals_

@@ -64,6 +64,7 @@ CASES: list[tuple[str, dict[int, Any], dict[int, Any], e.Event]] = [
         e.LiquidationCall(A, B, C, 1, 7, D, receive_wrapped=False),
     ),
     ("DEFICIT_CREATED", {0: A, 1: B}, {2: BIG}, e.DeficitCreated(A, B, BIG)),
+    ("DEFICIT_COVERED", {0: A}, {1: B, 2: BIG}, e.DeficitCovered(A, BIG)),
     ("RESERVE_INITIALIZED", {0: A, 1: B}, {2: C, 3: D, 4: HERE}, e.ReserveInitialized(A, B, C, D)),
     ("RESERVE_DROPPED", {0: A}, {}, e.ReserveDropped(A)),
     (

@@ -199,7 +199,7 @@ def test_the_schema_itself_is_sound() -> None:
         ({"depth": None}, "indexer.reorg: depth = None is not int"),
         ({"depth": 5}, "indexer.reorg: depth = 5 is not int"),
         ({"more": "1"}, "indexer.reorg: more is not in the schema"),
-        ({"account": "0xAB"}, "indexer.reorg: account = '0xAB' is not address"),
+        ({"account": "0xAB"}, "indexer.reorg: account = '0xAB' is not account"),
         ({"ts": "today"}, "indexer.reorg: ts = 'today' is not time"),
     ],
 )

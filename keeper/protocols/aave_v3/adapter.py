@@ -10,6 +10,7 @@ from keeper.core import calls
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.margin import Column, Exposures, Lines, Weights
+from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
 from keeper.core.plans import Action, FundingKind, Reason
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
 from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
@@ -21,11 +22,13 @@ from keeper.protocols.aave_v3.decode import decode
 from keeper.protocols.aave_v3.entry import examine, pool_of
 from keeper.protocols.aave_v3.events import TokenUpgraded
 from keeper.protocols.aave_v3.liquidations import actions
+from keeper.protocols.aave_v3.outcomes import outcomes
 from keeper.protocols.aave_v3.topics import (
     ATOKEN_UPGRADED,
     STABLE_DEBT_TOKEN_UPGRADED,
     VARIABLE_DEBT_TOKEN_UPGRADED,
 )
+from keeper.protocols.aave_v3.triggers import triggers
 from keeper.protocols.aave_v3.view import View, versions
 
 NAME: Final = "aave_v3"
@@ -126,6 +129,21 @@ class AaveV3:
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         return actions(self.view(book, at), book, row)
+
+    def triggers(self, book: Book, row: int, at: Timestamp) -> Sequence[Trigger]:
+        return list(triggers(self.view(book, at), book, row))
+
+    def receipts(self, book: Book, at: Timestamp) -> Sequence[Receipt]:
+        """None: aTokens are withdrawn inside a leg."""
+        del book, at
+        return ()
+
+    def backing(self, book: Book) -> Sequence[Backing]:
+        """Deficits, since 3.3; what an umbrella or a treasury would pay is not the market's own."""
+        return [Backing(Address(asset), deficit=amount) for asset, amount in book.facts("deficit").items()]
+
+    def outcomes(self, book: Book, logs: Sequence[Log]) -> Sequence[Liquidated]:
+        return outcomes(book.fact("market").pool, logs)
 
     def assets(self, book: Book) -> Mapping[Address, Valued]:
         view = self.view(book, Timestamp(0) if self._view is None else self._view.at)

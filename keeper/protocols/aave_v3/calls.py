@@ -21,6 +21,7 @@ SELECTORS: Final = {
     "getFallbackOracle()": "0x6210308c",
     "getReserveData(address)": "0x35ea6a75",
     "getLiquidationGracePeriod(address)": "0x5c9a8b18",
+    "getReserveDeficit(address)": "0xc952485d",
     "getAssetPrice(address)": "0xb3596f07",
     "getAssetsPrices(address[])": "0x9d23d9f2",
     "getSourceOfAsset(address)": "0x92bf2be0",

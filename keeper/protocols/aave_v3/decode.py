@@ -105,6 +105,10 @@ def _deficit_created(_: Log, topics: tuple[str, ...], data: str) -> e.DeficitCre
     return e.DeficitCreated(_address(topics[1][26:]), _address(topics[2][26:]), int(data, 16))
 
 
+def _deficit_covered(_: Log, topics: tuple[str, ...], data: str) -> e.DeficitCovered:
+    return e.DeficitCovered(_address(topics[1][26:]), int(data[66:130], 16))
+
+
 # --- configurator ----------------------------------------------------------------------------------------------
 
 
@@ -252,6 +256,7 @@ _DECODERS: Final[dict[str, Decoder]] = {
     t.USER_EMODE_SET: _user_emode_set,
     t.LIQUIDATION_CALL: _liquidation_call,
     t.DEFICIT_CREATED: _deficit_created,
+    t.DEFICIT_COVERED: _deficit_covered,
     t.RESERVE_INITIALIZED: _reserve_initialized,
     t.RESERVE_DROPPED: _reserve_dropped,
     t.COLLATERAL_CONFIGURATION_CHANGED: _collateral_configuration,

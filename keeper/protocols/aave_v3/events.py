@@ -135,6 +135,13 @@ class DeficitCreated(Event, frozen=True, gc=False):
     amount: int
 
 
+class DeficitCovered(Event, frozen=True, gc=False):
+    """Debt written off earlier that somebody has paid for."""
+
+    asset: Address
+    amount: int
+
+
 # --- configurator ----------------------------------------------------------------------------------------------
 
 

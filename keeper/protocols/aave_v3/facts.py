@@ -10,6 +10,7 @@ Law: a fact says what the chain says, never what we were doing: two books that w
 | grace     | asset          | last block time of the liquidation grace period                                        |
 | rates     | asset          | ``Rates``: indexes, rates and their time                                               |
 | liquidity | asset          | underlying that can leave the pool                                                     |
+| deficit   | asset          | debt written off that nobody has paid for yet; missing: none, or up to 3.2             |
 | emode     | category       | ``EMode``                                                                              |
 | source    | asset          | ``Source``: where the price comes from                                                 |
 | price     | asset          | what the oracle answers; missing: it reverts. Also e-mode price sources, up to 3.1     |
@@ -119,6 +120,7 @@ TYPES: Final[Mapping[str, type]] = {
     "grace": int,
     "rates": Rates,
     "liquidity": int,
+    "deficit": int,
     "emode": EMode,
     "source": Source,
     "price": int,

@@ -6,7 +6,7 @@ enabled and the debt not zero.
 
 from dataclasses import dataclass
 
-from keeper.core.plans import Reason, Settlement, Witness
+from keeper.core.plans import Call, Reason, Settlement, Style, Witness
 from keeper.core.units import Address, Amount, Timestamp
 from keeper.protocols.aave_v3 import seizure
 from keeper.protocols.aave_v3.intervals import accepted_intervals
@@ -38,6 +38,11 @@ class LiquidationPair:
     terms: LiquidationTerms
     receive_wrapped: bool  # take aTokens: the only way when the pool holds too little of the collateral
     protocol: str = "aave_v3"
+    style: Style = Style.AAVE
+
+    @property
+    def spender(self) -> Address:
+        return self.market
 
     @property
     def witness(self) -> Witness | None:
@@ -56,6 +61,11 @@ class LiquidationPair:
     def settle(self, repay: int) -> Settlement:
         """What the call does with a repay amount taken from ``intervals``."""
         return seizure.settle(self.profile, self.terms, repay)
+
+    def calls(self, repay: int) -> tuple[Call, ...]:
+        """The executor knows ``liquidationCall`` itself."""
+        del repay
+        return ()
 
 
 def blocked(

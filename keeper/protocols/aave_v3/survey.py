@@ -91,7 +91,7 @@ def listings(book: Book) -> Inquiry:
     assets = calls.addresses(answers, read) or []
     yield from listing(book, assets)
     for asset in set(book.facts("listing")) - set(assets):
-        for kind in ("listing", "config", "grace", "rates", "liquidity", "source", "price"):
+        for kind in ("listing", "config", "grace", "rates", "liquidity", "deficit", "source", "price"):
             book.learn(kind, asset, None)
 
 
@@ -157,14 +157,16 @@ def recognise(book: Book, contracts: Iterable[Address]) -> Inquiry:
 
 
 def reserves(book: Book, assets: Sequence[Address]) -> Inquiry:
-    """Configuration, rates, grace period and liquidity of some reserves."""
+    """Configuration, rates, grace period, deficit and liquidity of some reserves."""
     pool = book.fact("market").pool
     data = {asset: call(pool, "getReserveData(address)", asset) for asset in assets}
     grace = {asset: call(pool, "getLiquidationGracePeriod(address)", asset) for asset in assets}
-    answers = yield [*data.values(), *grace.values()]
+    deficit = {asset: call(pool, "getReserveDeficit(address)", asset) for asset in assets}
+    answers = yield [*data.values(), *grace.values(), *deficit.values()]
     for asset in assets:
         _learn_reserve(book, asset, answers[data[asset]])
         book.learn("grace", asset, integer(answers, grace[asset]) or None)
+        book.learn("deficit", asset, integer(answers, deficit[asset]) or None)
     yield from liquidity(book, assets)
 
 

@@ -28,6 +28,8 @@ USER_EMODE_SET: Final = "0xd728da875fc88944cbf17638bcbe4af0eedaef63becd1d1c57cc0
 LIQUIDATION_CALL: Final = "0xe413a321e8681d831f4dbccbca790d2952b56f977908e45be37335533e005286"
 # event DeficitCreated(address,address,uint256)
 DEFICIT_CREATED: Final = "0x2bccfb3fad376d59d7accf970515eb77b2f27b082c90ed0fb15583dd5a942699"
+# event DeficitCovered(address,address,uint256)
+DEFICIT_COVERED: Final = "0x84b203e49f1a4b553088061534231969a68ad1c81be192205e96d23a206cb26a"
 # event ReserveInitialized(address,address,address,address,address)
 RESERVE_INITIALIZED: Final = "0x3a0ca721fc364424566385a1aa271ed508cc2c0949c2272575fb3013a163a45f"
 # event ReserveDropped(address)

@@ -1,0 +1,65 @@
+"""An account key with a pocket goes through everything that shows or stores it, whole."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from keeper.cli import main
+from keeper.core.book import Book
+from keeper.core.plans import Reason, Skip
+from keeper.core.units import Address, owner, pocket
+from keeper.errors import Exit
+from keeper.log_events import problems
+from keeper.redact import redact_text
+from keeper.store.reasons import Reasons
+from keeper.store.store import Store
+from tests.unit.ops_world import block
+
+WHO = Address("0x" + "ab" * 20)
+KEY = Address(f"{WHO}:0x{'c3' * 32}")
+CONFIG = """
+[chain]
+id = 1
+rpc = ["http://127.0.0.1:1"]
+[store]
+path = "{path}"
+"""
+
+
+def test_owner_and_pocket_of_a_key() -> None:
+    assert (owner(KEY), pocket(KEY)) == (WHO, "0x" + "c3" * 32)
+    assert (owner(WHO), pocket(WHO)) == (WHO, "")
+
+
+def test_a_log_line_keeps_the_pocket() -> None:
+    line = {"ts": "2026-01-01T00:00:00.000000Z", "level": "info", "event": "opportunity.skipped", "run_id": "r"}
+    whole = line | {"account": KEY, "reason": "dust", "term": ""}
+    assert not problems(whole)
+    assert problems(whole | {"account": WHO + ":"})
+    assert redact_text(KEY) == KEY
+
+
+def test_a_book_restores_keys_whole(tmp_path: Path) -> None:
+    book = Book()
+    book.set_amount(book.open(KEY), 3, 7)
+    book.set_amount(book.open(WHO), 3, 8)
+    with closing(Store(tmp_path / "state.sqlite", 1)) as store:
+        market = store.market("any", WHO)
+        store.commit_bulk(market, 5, book, book.take_changes())
+        again = store.load(market, {})
+    assert [again.account(row) for row in range(len(again))] == [KEY, WHO]
+    assert again.digest() == book.digest()
+
+
+def test_keeper_why_finds_the_pocket_and_not_its_neighbour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, config = tmp_path / "state.sqlite", tmp_path / "keeper.toml"
+    config.write_text(CONFIG.format(path=path))
+    with closing(Store(path, 1)) as store:
+        reasons = Reasons(store)
+        reasons.update(block(10), [Skip(KEY, Reason.DUST, "too small"), Skip(WHO, Reason.NO_ROUTE, "nobody")])
+        reasons.flush()
+    asked = f"0x{'AB' * 20}:0x{'c3' * 32}"
+    assert main(["why", asked, "--config", str(config)]) == Exit.DONE
+    assert capsys.readouterr().out == f"{KEY}: refused: dust, too small, in block 10\n"
+    assert main(["why", f"{WHO}:", "--config", str(config)]) == Exit.USAGE
