@@ -85,6 +85,10 @@ class Abi:
     def has(self, name: str) -> bool:
         return name in self._by_name
 
+    def selectors(self) -> list[str]:
+        """Of all functions, in the ABI's order."""
+        return [function.selector for function in self._by_signature.values()]
+
     def encode(self, name: str, *args: object) -> str:
         """Calldata of a call."""
         function = self.function(name, len(args))

@@ -28,6 +28,7 @@ class Package:
     name: str
     version: str
     integrity: str
+    only: tuple[str, ...] = ()  # the files that are kept of a large package; empty: all
 
     @property
     def spec(self) -> str:
@@ -42,7 +43,7 @@ class Package:
     @property
     def directory(self) -> str:
         """Name in the cache. Holds part of the checksum, so that a changed pin never meets an old tree."""
-        tag = hashlib.sha256(self.integrity.encode()).hexdigest()[:12]
+        tag = hashlib.sha256("\0".join((self.integrity, *self.only)).encode()).hexdigest()[:12]
         return f"{self.name.removeprefix('@').replace('/', '+')}@{self.version}-{tag}"
 
 
@@ -142,6 +143,44 @@ SOLC_0819: Final = Package(
     "sha512-yqurS3wzC4LdEvmMobODXqprV4MYJcVtinuxgrp61ac8K2zz40vXA0eSAskSHPgv8dQo7Nux39i3QBsHx4pqyA==",
 )
 
+_FACETS: Final = "artifacts/contracts/Comptroller/Diamond/facets"
+_TOKENS: Final = "artifacts/contracts/Tokens"
+VENUS: Final = Package(
+    "@venusprotocol/venus-protocol",
+    "10.3.0",
+    "sha512-qGvjvUgYhK5REF/Cj4Lg4FNBMrEscnSSxr4sHL4WDlb2woPucvqLfGkw/f3XKFanf+lWD1G4K0Gzpdc430+BeQ==",
+    only=(
+        "artifacts/@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol/ERC1967Proxy.json",
+        "artifacts/@venusprotocol/oracle/contracts/DeviationBoundedOracle.sol/DeviationBoundedOracle.json",
+        "artifacts/contracts/Comptroller/Diamond/Diamond.sol/Diamond.json",
+        f"{_FACETS}/MarketFacet.sol/MarketFacet.json",
+        f"{_FACETS}/PolicyFacet.sol/PolicyFacet.json",
+        f"{_FACETS}/SetterFacet.sol/SetterFacet.json",
+        "artifacts/contracts/Comptroller/Unitroller.sol/Unitroller.json",
+        "artifacts/contracts/InterestRateModels/JumpRateModel.sol/JumpRateModel.json",
+        "artifacts/contracts/InterestRateModels/TwoKinksInterestRateModel.sol/TwoKinksInterestRateModel.json",
+        "artifacts/contracts/Lens/ComptrollerLens.sol/ComptrollerLens.json",
+        "artifacts/contracts/Liquidator/Liquidator.sol/Liquidator.json",
+        f"{_TOKENS}/VAI/VAI.sol/VAI.json",
+        f"{_TOKENS}/VAI/VAIController.sol/VAIController.json",
+        f"{_TOKENS}/VAI/VAIUnitroller.sol/VAIUnitroller.json",
+        f"{_TOKENS}/VTokens/VBNB.sol/VBNB.json",
+        f"{_TOKENS}/VTokens/VBep20Delegate.sol/VBep20Delegate.json",
+        f"{_TOKENS}/VTokens/VBep20Delegator.sol/VBep20Delegator.json",
+        "artifacts/contracts/test/AccessControlManagerMock.sol/AccessControlManagerMock.json",
+    ),
+)
+VENUS_ORACLE: Final = Package(
+    "@venusprotocol/oracle",
+    "2.16.0",
+    "sha512-glqLXVBTL5zTSZsdw71aE3UZrH8CeRZfv5tKapZhP5Yi1in8HfKoNoWMqEji4lgBGCUArZJ85jVG9SesNDi8PA==",
+    only=(
+        "artifacts/contracts/ResilientOracle.sol/ResilientOracle.json",
+        "artifacts/contracts/oracles/BoundValidator.sol/BoundValidator.json",
+        "artifacts/contracts/oracles/ChainlinkOracle.sol/ChainlinkOracle.json",
+    ),
+)
+
 # What the quick tier and the demo need beside anvil, and what the slow tier needs on top of it.
 QUICK: Final = (
     AAVE_V302,
@@ -157,6 +196,8 @@ QUICK: Final = (
     MORPHO_BLUE,
     SOLC_0706,
     SOLC_0819,
+    VENUS,
+    VENUS_ORACLE,
 )
 SLOW: Final = (AAVE_V36, OPENZEPPELIN, OPENZEPPELIN_UPGRADEABLE, BGD_UTILS, SOLC_0837)
 
@@ -177,7 +218,7 @@ def fetch(packages: Iterable[Package]) -> None:
         for package in missing:
             tarball = Path(downloads) / package.tarball
             verify(package, tarball)
-            build_once(_folder(package), partial(unpack, tarball))
+            build_once(_folder(package), partial(unpack, tarball, only=package.only))
 
 
 def _folder(package: Package) -> Path:
@@ -195,12 +236,12 @@ def verify(package: Package, tarball: Path) -> None:
         raise DevnetError(msg)
 
 
-def unpack(tarball: Path, target: Path) -> None:
-    """The tarball's tree without its leading folder."""
+def unpack(tarball: Path, target: Path, only: Sequence[str] = ()) -> None:
+    """The tarball's tree without its leading folder; of a large one the files that are used."""
     with tarfile.open(tarball) as archive:
         for member in archive:
             _, _, member.name = member.name.partition("/")
-            if member.name:
+            if member.name and (not only or member.name in only):
                 archive.extract(member, target, filter="data")
 
 
