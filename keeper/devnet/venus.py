@@ -41,12 +41,15 @@ class Venus:
         deployer, layout = Deployer(world.rpc, ADMIN), world.layout
         venus = cls(world, deploy_venus(deployer, layout.tokens, layout.feeds, direct=direct))
         world.fund(LENDER, wei=10**7 * ETHER)
-        world.rpc.send_all([tx for symbol in venus.symbols for tx in venus.mint_txs(LENDER, symbol, venus.lent(symbol))])
+        world.rpc.send_all(
+            [tx for symbol in venus.symbols for tx in venus.mint_txs(LENDER, symbol, venus.lent(symbol))]
+        )
         return venus
 
     def lent(self, symbol: str) -> int:
         """What the lender supplies to a market at first."""
-        return _LENT * 10 ** self.layout.markets[symbol].decimals // self.world.price(_feed(symbol))
+        unit = int(10 ** self.layout.markets[symbol].decimals)
+        return _LENT * unit // self.world.price(_feed(symbol))
 
     @property
     def symbols(self) -> list[str]:
@@ -145,7 +148,9 @@ class Venus:
         """Through the Liquidator where the comptroller has one, else at the vToken itself; ``paid`` tokens are had."""
         front = self.comptroller.call("liquidatorContract")
         seized, owed = self.market(collateral).v_token, self.v_token(debt)
-        money = self.paid_for(liquidator, debt, repay if paid is None else paid, None if front == ZERO_ADDRESS else front)
+        money = self.paid_for(
+            liquidator, debt, repay if paid is None else paid, None if front == ZERO_ADDRESS else front
+        )
         native = self.is_native(debt)
         if front != ZERO_ADDRESS:
             data = self.liquidator.fn("liquidateBorrow", owed.address, borrower, repay, seized)

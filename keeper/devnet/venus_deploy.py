@@ -125,7 +125,14 @@ def deploy_venus(
     models = _models(deployer)
     vai, controller = _vai(deployer, comptroller, access)
     native = deployer.create(
-        contract_artifact("VBNB"), comptroller.address, models[0], 2 * WAD * 10**8, "Venus BNB", "vBNB", _DECIMALS, ADMIN
+        contract_artifact("VBNB"),
+        comptroller.address,
+        models[0],
+        2 * WAD * 10**8,
+        "Venus BNB",
+        "vBNB",
+        _DECIMALS,
+        ADMIN,
     )
     chainlink, resilient, bounded = _oracles(deployer, access, native.address, vai.address)
     layout = VenusLayout(
@@ -167,19 +174,21 @@ def deploy_venus(
     return msgspec.structs.replace(layout, liquidator=liquidator.address, markets=markets)
 
 
-def list_market(
-    deployer: Deployer, venus: VenusLayout, token: Token, feed: Feed, terms: Terms
-) -> VenusMarket:
+def list_market(deployer: Deployer, venus: VenusLayout, token: Token, feed: Feed, terms: Terms) -> VenusMarket:
     """Queues a vToken of a token and its configuration."""
-    rate = 2 * WAD // 100 * 10**token.decimals // 10**_DECIMALS
     v_token = deployer.create(
         contract_artifact("VBep20Delegator"),
-        token.address, venus.comptroller, venus.models[terms.kinked_twice], rate, f"Venus {token.symbol}",
-        f"v{token.symbol}", _DECIMALS, ADMIN, venus.delegate, b"",
+        token.address, venus.comptroller, venus.models[terms.kinked_twice], _first_rate(token.decimals),
+        f"Venus {token.symbol}", f"v{token.symbol}", _DECIMALS, ADMIN, venus.delegate, b"",
     )  # fmt: skip
     market = VenusMarket(token.symbol, v_token.address, token.address, token.decimals)
     _configure(deployer, venus, market, feed, terms)
     return market
+
+
+def _first_rate(decimals: int) -> int:
+    """Fifty whole vTokens for a whole token."""
+    return 2 * WAD // 100 * int(10**decimals) // int(10**_DECIMALS)
 
 
 def _configure(deployer: Deployer, venus: VenusLayout, market: VenusMarket, feed: Feed, terms: Terms) -> None:
@@ -200,9 +209,7 @@ def _configure(deployer: Deployer, venus: VenusLayout, market: VenusMarket, feed
         comptroller, "setCollateralFactor(address,uint256,uint256)",
         market.v_token, terms.factor * _PERCENT, terms.threshold * _PERCENT,
     )  # fmt: skip
-    deployer.call(
-        comptroller, "setLiquidationIncentive(address,uint256)", market.v_token, terms.incentive * _PERCENT
-    )
+    deployer.call(comptroller, "setLiquidationIncentive(address,uint256)", market.v_token, terms.incentive * _PERCENT)
 
 
 def set_feed(deployer: Deployer, venus: VenusLayout, asset: Address, feed: Address, fresh: int = _FRESH) -> None:

@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def test_two_processes_fetch_one_package(package: Package, npm: Path) -> None:
     tree = {str(file.relative_to(first)): file.read_bytes() for file in Path(first).rglob("*") if file.is_file()}
     assert tree == {name.removeprefix("package/"): content for name, content in FILES.items()}
     assert [entry.name for entry in Path(first).parent.iterdir()] == [package.directory], "something was left behind"
+
+
+def test_of_a_large_package_only_what_is_used_is_kept(package: Package) -> None:
+    name = next(iter(FILES)).removeprefix("package/")
+    whole = Path(fetch(package))
+    part = Path(fetch(replace(package, only=(name,))))
+    assert part != whole
+    assert [str(file.relative_to(part)) for file in part.rglob("*") if file.is_file()] == [name]
 
 
 def test_a_package_is_fetched_once(package: Package, npm: Path) -> None:
