@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -18,24 +18,24 @@ from keeper.books import damage, endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.core.events import Block
 from keeper.core.submissions import Channel
-from keeper.core.units import ZERO_ADDRESS, Address, Wei
+from keeper.core.units import BPS, WAD, ZERO_ADDRESS, Address, Wad, Wei
 from keeper.errors import ConfigError, StateCorrupt
 from keeper.estimator.bid import BidPolicy
-from keeper.estimator.guards import TokenRules
 from keeper.estimator.pack import Packed
 from keeper.estimator.risk import LossCaps
 from keeper.estimator.world import Policy
 from keeper.executor.attempt import Attempt, Pace
 from keeper.executor.executor import Executor, Setup
 from keeper.executor.fanout import Fanout
-from keeper.executor.relays.registry import channels
+from keeper.executor.relays.registry import channels, failures_cost
 from keeper.executor.relays.transport import Transport
 from keeper.executor.signer import Signer
 from keeper.gate import Gate, Halts, Limits
-from keeper.hands import hands_of
+from keeper.hands import contract_of, hands_of, relays_of
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.live import Live
 from keeper.indexer.pools import PoolFeed
+from keeper.knowledge import Knowledge, channel, fee_rule
 from keeper.log import get_logger
 from keeper.pipeline import Pipeline
 from keeper.settings import Settings
@@ -72,7 +72,7 @@ class Keeper:
         meter: Callable[[Channel], Channel] = lambda channel: channel,
     ) -> None:
         self.settings = settings
-        self.limits = Limits(loss_caps(settings))
+        self.limits = Limits(loss_caps(settings), reverts_cost=failures_cost(relays_of(settings)))
         self.listeners: list[Callable[[Moment], None]] = []
         self.gate: Gate | None = None
         self._signer, self._read_only, self._halted, self._meter = signer, read_only, halted, meter
@@ -104,19 +104,28 @@ class Keeper:
             Heads(self.pool, settings.chain.ws, chain_id=settings.chain.id, block_time=settings.chain.block_time)
         )
         self.pools: PoolFeed | None = None
+        self.knowledge = Knowledge(
+            settings,
+            self.pool,
+            markets=lambda: self.indexer.markets,
+            liquidity=lambda: self._venues().book.liquidity,
+            contract=contract_of(settings) if settings.executor.address and settings.chain.wrapped_native else None,
+        )
         self.executor = None if self._read_only else await self._hands(opening)
         if self.executor is not None:
             self.gate = Gate(self.executor, self.limits, self._halted, lambda: self.pipeline.steps)
+            self.executor.listeners.append(self.knowledge.changed)
+            self.knowledge.restore(self.journal())
         self.pipeline = Pipeline(
             markets=lambda: self.indexer.markets,
             liquidity=lambda: self._venues().book.liquidity,
-            lenders=list,
             policy=policy(settings),
-            risk=lambda: self.limits.risk(self.gate.in_flight if self.gate else 0),
+            known=lambda: replace(
+                self.knowledge.known(), risk=self.limits.risk(self.gate.in_flight if self.gate else 0)
+            ),
             sender=self.gate,
             block_time=settings.chain.block_time,
         )
-        self.pipeline.retune(policy(settings), TokenRules(frozenset(settings.risk.deny_tokens)))
         self.live = self._following()
 
     def _following(self) -> Live:
@@ -149,7 +158,11 @@ class Keeper:
             setup=Setup(
                 chain_id=settings.chain.id,
                 contract=hands.contract,
-                pace=Pace(window=settings.policy.window, block_time=settings.chain.block_time),
+                pace=Pace(
+                    window=settings.policy.window,
+                    block_time=settings.chain.block_time,
+                    fee_rule=fee_rule(settings),
+                ),
                 minimum=settings.risk.min_balance,
             ),
         )
@@ -175,7 +188,8 @@ class Keeper:
         """Other policy and risk limits, from the next block on."""
         self.settings = settings
         self.limits.caps = loss_caps(settings)
-        self.pipeline.retune(policy(settings), TokenRules(frozenset(settings.risk.deny_tokens)))
+        self.pipeline.retune(policy(settings))
+        self.knowledge.retune(settings)
 
     async def drain(self, deadline: float) -> bool:
         """No new decisions; ask back what is out and wait until the chain has decided. False: out of time."""
@@ -199,11 +213,14 @@ class Keeper:
         started = time.perf_counter()
         await self._venues().advance(self.indexer.tail)
         pools = time.perf_counter() - started
+        await self.knowledge.advance(block)
         packed = await self.pipeline.on_block(block)
         attempts, halts = (self.gate.attempts, self.gate.halts) if self.gate else ((), {})
+        self.knowledge.simulated(attempts)
         moment = Moment(block, packed, attempts, halts, {"pools": pools, **self.pipeline.steps})
         for listener in self.listeners:
             listener(moment)
+        await self.knowledge.try_tokens(block)
 
     def _venues(self) -> PoolFeed:
         """Pools of all assets of all markets, known once the markets were surveyed."""
@@ -217,14 +234,30 @@ class Keeper:
 def policy(settings: Settings) -> Policy:
     """What the operator wants, as the estimator asks for it."""
     native = Address(settings.chain.wrapped_native or ZERO_ADDRESS)
+    wanted, risk = settings.policy, settings.risk
     return Policy(
         profit_token=native,
         routing=Routing(hubs=(native,)),
-        bid=BidPolicy(floor=settings.policy.bid_floor, min_profit=settings.policy.min_profit, tip=settings.policy.tip),
-        window=settings.policy.window,
-        oracle_grace=settings.risk.oracle_grace,
-        sequencer_grace=settings.risk.sequencer_grace,
-        divergence=settings.risk.divergence,
+        bid=BidPolicy(
+            floor=wanted.bid_floor,
+            min_profit=wanted.min_profit,
+            gamma=wanted.deterrence,
+            bidders=wanted.bidders,
+            tip=wanted.tip,
+        ),
+        channel=channel(settings),
+        shared=wanted.bid_with == "share",
+        min_profit_bps=wanted.min_profit_share,
+        slippage=wanted.slippage,
+        window=wanted.window,
+        max_base_fee=wanted.max_base_fee,
+        haircut_z=risk.haircut,
+        hold=risk.hold,
+        sigma=Wad(risk.volatility * WAD // BPS),
+        oracle_grace=risk.oracle_grace,
+        sequencer_grace=risk.sequencer_grace,
+        divergence=risk.divergence,
+        manipulation=risk.manipulation,
     )
 
 

@@ -33,8 +33,9 @@ log = get_logger()
 class Limits:
     """What was lost, what may be, and the breaker; at the time of the newest block."""
 
-    def __init__(self, caps: LossCaps) -> None:
+    def __init__(self, caps: LossCaps, *, reverts_cost: bool = False) -> None:
         self.caps = caps
+        self._reverts_cost = reverts_cost  # a failing transaction is included where a channel takes single ones
         self.losses = Losses()
         self.breaker = Breaker()
         self._now = Timestamp(0)
@@ -69,8 +70,8 @@ class Limits:
         self._look()
 
     def risk(self, in_flight: int) -> Risk:
-        """The same as decisions ask for it. A failing bundle is never included: it costs nothing."""
-        return Risk(self.losses, self.caps, self.breaker, in_flight, reverts_cost=False)
+        """The same as decisions ask for it."""
+        return Risk(self.losses, self.caps, self.breaker, in_flight, reverts_cost=self._reverts_cost)
 
     def halts(self) -> Halts:
         """What stops all sending now. A cap on one asset does not: its plans are refused one by one."""

@@ -14,7 +14,7 @@ from keeper.core.units import Address
 from keeper.errors import ConfigError
 from keeper.executor.keys import key_file, keystore_key, secret_key, secret_keys
 from keeper.executor.relays.identity import Identity
-from keeper.executor.relays.registry import RelayConfig
+from keeper.executor.relays.registry import RelayConfig, failures_cost
 from keeper.executor.relays.transport import Transport
 from keeper.executor.signer import LocalSigner, RemoteSigner, Signer
 from keeper.settings import Settings, read_secret
@@ -87,7 +87,8 @@ def identity_of(settings: Settings) -> Identity:
 def contract_of(settings: Settings) -> Contract:
     """The executor as its calldata is encoded for. Factories are in the order of the configuration."""
     factories = factories_of(settings)
-    return Contract(Address(settings.executor.address or ""), Address(settings.chain.wrapped_native or ""), factories)
+    native, probe = Address(settings.chain.wrapped_native or ""), failures_cost(relays_of(settings))
+    return Contract(Address(settings.executor.address or ""), native, factories, probe)
 
 
 def factories_of(settings: Settings) -> tuple[Factory, ...]:

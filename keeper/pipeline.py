@@ -15,18 +15,20 @@ Laws
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from keeper.core.events import Block
-from keeper.core.plans import Plan, Skip
+from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.ports import Loan, Quarantine
 from keeper.core.units import WAD, Address, BlockNumber, Timestamp
 from keeper.core.venues import Liquidity
-from keeper.estimator.gas import next_base_fee
+from keeper.estimator.gas import ETHEREUM, FeeRule, next_base_fee
 from keeper.estimator.guards import TokenRules
+from keeper.estimator.lessons import Lessons
 from keeper.estimator.pack import Packed, packing
-from keeper.estimator.world import Candidate, Policy, Risk, World
+from keeper.estimator.rollup import DataFee, NoDataFee
+from keeper.estimator.world import Candidate, Oracles, Policy, Risk, World
 from keeper.estimator.worth import Prices
 from keeper.indexer.market import Market
 from keeper.log import get_logger
@@ -50,6 +52,20 @@ class Target:
     head: Block
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was read and learned beside books and pools."""
+
+    oracles: Oracles = field(default_factory=Oracles)
+    data_fee: DataFee = field(default_factory=NoDataFee)
+    lessons: Lessons = field(default_factory=Lessons)
+    tokens: TokenRules = field(default_factory=TokenRules)
+    risk: Risk = field(default_factory=Risk)
+    loans: Sequence[Loan] = ()  # beside those of the markets themselves
+    fee_rule: FeeRule = ETHEREUM
+    unsigned: Callable[[Plan], bytes] = lambda _plan: b""  # a plan's transaction, where bytes cost
+
+
 @dataclass(slots=True)
 class Watch:
     """What is remembered from one block to the next, for log lines on a change and for whoever asks why."""
@@ -66,9 +82,8 @@ class Pipeline:
         *,
         markets: Callable[[], Sequence[Market]],
         liquidity: Callable[[], Liquidity],
-        lenders: Callable[[], Sequence[Loan]],
         policy: Policy,
-        risk: Callable[[], Risk],
+        known: Callable[[], Known] = Known,
         sender: Sender | None,
         block_time: int,
     ) -> None:
@@ -76,15 +91,14 @@ class Pipeline:
         self.among: Container[Address] | None = None  # whom to look at; everybody
         self.planned = 0
         self.steps: Mapping[str, float] = {}  # seconds that each step of the last block took
-        self._markets, self._liquidity, self._lenders = markets, liquidity, lenders
-        self._policy, self._risk, self._sender = policy, risk, sender
+        self._markets, self._liquidity = markets, liquidity
+        self._policy, self._known, self._sender = policy, known, sender
         self._block_time = block_time
-        self._tokens = TokenRules()
         self._lookout = Lookout()
 
-    def retune(self, policy: Policy, tokens: TokenRules) -> None:
+    def retune(self, policy: Policy) -> None:
         """What the operator wants from the next block on."""
-        self._policy, self._tokens = policy, tokens
+        self._policy = policy
 
     async def on_block(self, head: Block) -> Packed:
         """Everything that follows from a block whose changes are in the books."""
@@ -164,17 +178,24 @@ class Pipeline:
 
     def world(self, target: Target) -> World:
         """All that the decisions of this block depend on."""
-        head = target.head
+        head, known = target.head, self._known()
+        rule = known.fee_rule.at(head.extra)
         return World(
             block=target.number,
             timestamp=target.timestamp,
-            base_fee=next_base_fee(head.base_fee, head.gas_used, head.gas_limit),
+            base_fee=next_base_fee(head.base_fee, head.gas_used, head.gas_limit, rule),
             gas_limit=head.gas_limit,
             liquidity=self._liquidity(),
             policy=self._policy,
-            lenders=[*self._lenders(), *self._market_lenders()],
-            tokens=self._tokens,
-            risk=replace(self._risk(), reverts_cost=False),
+            lenders=[*known.loans, *self._market_lenders()],
+            gas=known.lessons.gas,
+            bids=known.lessons.bids,
+            fee_rule=rule,
+            data_fee=known.data_fee,
+            unsigned=known.unsigned,
+            tokens=known.tokens,
+            oracles=known.oracles,
+            risk=known.risk,
         )
 
     def _market_lenders(self) -> Iterator[Loan]:
@@ -192,6 +213,8 @@ class Pipeline:
             self.watch.skips[skip.account] = skip
             if before is None or before.reason is not skip.reason:
                 log.info("opportunity.skipped", account=skip.account, reason=skip.reason.value, term=skip.term)
+                if skip.reason is Reason.ORACLE_DIVERGENCE:
+                    log.warning("oracle.divergence", account=skip.account, term=skip.term)
         for plan in packed.plans:
             self.planned += 1
             for leg in plan.legs:

@@ -50,6 +50,9 @@ class Chain(_Section):
     ws: Annotated[tuple[SocketUrl, ...], Items] = Field((), description="ws(s) endpoints for new heads; none: polling")
     block_time: Count = Field(12, description="seconds from one block's timestamp to the next")
     wrapped_native: AnAddress | None = Field(None, description="the wrapped native token; needed to plan and to send")
+    fee_elasticity: Count = Field(2, description="a block's gas limit as a multiple of its target: EIP-1559")
+    fee_denominator: Count = Field(8, description="a full block raises the base fee by 1 / this at most")
+    fee_in_header: bool = Field(default=False, description="headers say both, as OP-stack chains do since Holocene")
     timeout: Seconds = Field(5.0, description="seconds for one call")
     long_timeout: Seconds = Field(20.0, description="seconds for the logs of a range, which nodes answer slowly")
     in_flight: Count = Field(32, description="requests under way at once, per endpoint")
@@ -70,6 +73,13 @@ class Venue(_Section):
     kind: AName = Field(description="which venue, such as uniswap_v3")
     address: AnAddress = Field(description="its entry point; Uniswap: the factory")
     init_code_hash: AHash | None = Field(None, description="hash of the code its pools are made of; needed to send")
+
+
+class Lender(_Section):
+    """One vault that lends for the length of a transaction, beside the markets themselves."""
+
+    kind: Literal["balancer_v2", "morpho_blue"] = Field(description="which vault")
+    address: AnAddress = Field(description="the vault")
 
 
 class Executor(_Section):
@@ -126,6 +136,17 @@ class Policy(_Section):
 
     allow_public: bool = Field(default=False, description="permit relays of kind public, which everyone can read")
     min_profit: AnAmount = Field(Wei(0), description="least net profit of a transaction")
+    min_profit_share: Share = Field(Bps(0), description="the same as a share of what is repaid, basis points")
+    max_base_fee: AnAmount | None = Field(None, description="with a higher base fee nothing is sent")
+    own_balance: bool = Field(default=False, description="repay from what the executor holds, where that is cheapest")
+    slippage: Share = Field(Bps(50), description="what a swap may bring less than it should, basis points")
+    bid_with: Literal["share", "tip"] = Field(
+        "share", description="bid a share of profit, or a priority fee where blocks are ordered by it"
+    )
+    bidders: Annotated[int, Field(ge=0)] = Field(
+        0, description="bid as in a first-price auction of so many, ourselves included; 0: as learned"
+    )
+    deterrence: Share = Field(Bps(0), description="never bid less than this share of the value, basis points")
     bid_floor: AnAmount = Field(Wei(0), description="least bid that is worth a builder's while")
     bid_start: Share = Field(Bps(5_000), description="share of profit bid at first, basis points")
     bid_low: Share = Field(Bps(1_000), description="the learned share never falls below this")
@@ -149,9 +170,24 @@ class Risk(_Section):
     loss_per_day: AnAmount = Field(Wei(3 * 10**17), description="the same in a day")
     loss_per_asset_day: AnAmount = Field(Wei(10**17), description="the same in a day with one asset")
     divergence: Share = Field(Bps(300), description="most a protocol's price may differ from the venues', basis points")
+    twap: Annotated[int, Field(ge=0)] = Field(
+        0, description="seconds over which the venues' price is a mean; 0: their price now"
+    )
+    manipulation: Annotated[Bps, Field(ge=1, lt=10_000)] | None = Field(
+        None, description="a move of the venues' price, basis points, that must cost more than the profit at stake"
+    )
+    haircut: Annotated[int, Field(ge=0)] = Field(
+        0, description="standard deviations of price risk that profit must cover besides; 0: none"
+    )
+    hold: Annotated[int, Field(ge=0)] = Field(12, description="seconds of that risk")
+    volatility: Annotated[Bps, Field(ge=0)] = Field(Bps(8_000), description="of prices in a year, basis points")
+    heartbeat: Count = Field(86_400, description="seconds within which every feed promises an update")
     oracle_grace: Annotated[int, Field(ge=0)] = Field(60, description="seconds a feed may exceed its heartbeat")
     sequencer: AnAddress | None = Field(None, description="the rollup's sequencer uptime feed")
     sequencer_grace: Annotated[int, Field(ge=0)] = Field(3_600, description="seconds to wait once it is up again")
+    transfer_loss: Share = Field(
+        Bps(10), description="what a token may lose on its way out of a pool and back, basis points"
+    )
     min_balance: AnAmount = Field(Wei(5 * 10**16), description="a signer with less is reported as nearly empty")
     kill_switch: AFile | None = Field(None, description="while this file exists nothing is sent; watching goes on")
 
@@ -190,6 +226,7 @@ class Settings(BaseSettings):
     chain: Chain
     markets: Annotated[tuple[Market, ...], Items] = Field((), description="markets to watch")
     venues: Annotated[tuple[Venue, ...], Items] = Field((), description="places to swap")
+    lenders: Annotated[tuple[Lender, ...], Items] = Field((), description="vaults to borrow from")
     executor: Executor = Executor()
     signer: Signer = Signer()
     relays: Annotated[tuple[Relay, ...], Items] = Field((), description="channels to send through")

@@ -58,6 +58,7 @@ class Header(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     gas_used: str
     base_fee_per_gas: str | None = None  # where there is no base fee
     logs_bloom: str | None = None
+    extra_data: str = ""
 
     @property
     def block(self) -> Block:
@@ -69,6 +70,7 @@ class Header(msgspec.Struct, frozen=True, gc=False, rename="camel"):
             base_fee=Wei(int(self.base_fee_per_gas or "0x0", 16)),
             gas_limit=int(self.gas_limit, 16),
             gas_used=int(self.gas_used, 16),
+            extra=self.extra_data,
         )
 
 

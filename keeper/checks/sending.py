@@ -75,11 +75,15 @@ def _named(settings: Settings) -> list[tuple[str, str, Address]]:
         (f"venue {venue.kind}", settings.place("venues", i, "address"), venue.address)
         for i, venue in enumerate(settings.venues)
     ]
+    vaults = [
+        (f"lender {lender.kind}", settings.place("lenders", i, "address"), lender.address)
+        for i, lender in enumerate(settings.lenders)
+    ]
     others = (
         ("executor", settings.place("executor", "address"), settings.executor.address),
         ("sequencer feed", settings.place("risk", "sequencer"), settings.risk.sequencer),
     )
-    return [*venues, *((subject, key, address) for subject, key, address in others if address is not None)]
+    return [*venues, *vaults, *((subject, key, address) for subject, key, address in others if address is not None)]
 
 
 def _unknown(settings: Settings) -> list[Finding]:

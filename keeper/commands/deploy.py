@@ -34,7 +34,7 @@ async def deploy(settings: Settings, args: Namespace) -> int:
             treasury=Address(settings.executor.profit_recipient or ""),
             weth=Address(settings.chain.wrapped_native or ""),
             factories=factories_of(settings),
-            roles=dict.fromkeys(await _callees(settings, pool), Role.MARKET)
+            roles=dict.fromkeys([*await _callees(settings, pool), *_lenders(settings)], Role.MARKET)
             | dict.fromkeys(signer.addresses, Role.CALLER),
         )
         done = await put(pool, signer, wanted)
@@ -63,6 +63,10 @@ async def _callees(settings: Settings, pool: Pool) -> Sequence[Address]:
     await require_markets(pool, settings, adapters)
     head = await pool.head()
     return [await inquire(pool, adapter.callee(), head, first) for adapter, first in adapters]
+
+
+def _lenders(settings: Settings) -> Sequence[Address]:
+    return [Address(lender.address) for lender in settings.lenders]
 
 
 def _tell(settings: Settings, wanted: Deployment, done: Deployed, *, json: bool) -> None:

@@ -46,6 +46,7 @@ class Block:
     base_fee: Wei
     gas_limit: int
     gas_used: int
+    extra: str = ""  # hex; where a rollup's headers say how its base fee moves
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,10 @@ class Adapter(Margin, Protocol):
         """The liquidations that these logs tell of, in order."""
         ...
 
+    def feeds(self, book: Book) -> Mapping[Address, Address]:
+        """The contract that gives each asset's price; those that tell ``latestRoundData`` are asked how old it is."""
+        ...
+
     def lenders(self, book: Book) -> Sequence[Loan]:
         """Flash loans that the market itself gives."""
         ...

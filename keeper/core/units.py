@@ -24,6 +24,7 @@ WAD: Final = 10**18
 RAY: Final = 10**27
 RAD: Final = 10**45
 BPS: Final = 10**4
+MAX_U64: Final = 2**64 - 1
 MAX_U128: Final = 2**128 - 1
 MAX_U256: Final = 2**256 - 1
 ZERO_ADDRESS: Final = Address("0x" + "0" * 40)

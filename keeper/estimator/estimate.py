@@ -16,8 +16,9 @@ from keeper.core.plans import Estimate, Leg, Plan, Reason, SwapLeg
 from keeper.core.units import BPS, WAD, Address, Amount, BlockNumber, Bps, Wei, mul_div_up
 from keeper.core.venues import PIPS, Pool
 from keeper.estimator import gas
-from keeper.estimator.bid import Key, settle_bid
+from keeper.estimator.bid import settle_bid
 from keeper.estimator.guards import Refusal, haircut
+from keeper.estimator.lessons import bid_key
 from keeper.estimator.terms import Done, moved_path, path_pips, swap_leg
 from keeper.estimator.world import World
 from keeper.estimator.worth import Prices, readable
@@ -150,10 +151,8 @@ def _bid(world: World, draft: Plan, parts: Sequence[Part], sold: _Sold, cost: Co
     policy, prices = world.policy, parts[0].prices
     profit = prices.wei_down(policy.profit_token, sold.profit)
     value, keep = profit - cost.total, _keep(world, parts, cost)
-    largest = max(draft.legs, key=lambda leg: leg.settlement.paid)
-    key = Key(largest.protocol, largest.collateral_asset, policy.channel)
-    beta = world.bids.share(key, max(value, 0), policy.bid.miss)
-    shared = policy.profit_token == prices.native
+    beta = world.bids.share(bid_key(draft.legs, policy.channel), max(value, 0), policy.bid.miss)
+    shared = policy.shared and policy.profit_token == prices.native
     offer = settle_bid(policy.bid, beta, profit, value, cost.gas_used, keep, shared=shared)
     if offer is None:
         net = value - policy.bid.tip * cost.gas_used

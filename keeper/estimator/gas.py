@@ -40,13 +40,27 @@ _HOP: Final[Mapping[VenueKind, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class FeeRule:
-    """How a chain moves its base fee. OP-stack chains carry theirs in the header; Ethereum's is the default."""
+    """How a chain moves its base fee. Ethereum's is the default."""
 
     elasticity: int = 2
     denominator: int = 8
     minimum: Wei = Wei(0)
+    in_header: bool = False  # OP stack since Holocene: each header's extra data says it
+
+    def at(self, extra: str) -> "FeeRule":
+        """The rule after a header with this extra data (hex): version, denominator, elasticity; since Jovian a minimum.
+
+        Where headers do not say it anybody can write anything there, and nobody is believed.
+        """
+        size, said = len(extra) // 2 - 1, extra[2:]
+        if not self.in_header or size not in _HEADER_SIZES or int(said[:2], 16) != _HEADER_SIZES[size]:
+            return self
+        denominator, elasticity = int(said[2:10], 16), int(said[10:18], 16)
+        least = Wei(int(said[18:34] or "0", 16))
+        return replace(self, denominator=denominator, elasticity=elasticity, minimum=least) if denominator else self
 
 
+_HEADER_SIZES: Final = {9: 0, 17: 1}  # bytes of extra data, and the version that has so many
 ETHEREUM: Final = FeeRule()
 
 

@@ -99,7 +99,7 @@ class ArbitrumComponents(NamedTuple):
 class ArbitrumFee:
     """Arbitrum's L1 charge before a node has estimated it: calldata units at the pricer's price."""
 
-    unit_price: int  # wei per L1 calldata unit, ``ArbGasInfo.getPricesInWei``
+    unit_price: int  # wei per L1 calldata unit, ``ArbGasInfo.getL1BaseFeeEstimate``
     compression: int = BPS  # bps of the bytes left after compression; the whole of them until learned
     pad: int = 1000  # bps
 

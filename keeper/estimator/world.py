@@ -28,6 +28,7 @@ class Policy:
     routing: Routing = field(default_factory=Routing)
     bid: BidPolicy = field(default_factory=BidPolicy)
     channel: str = ""  # where the bid will be made: shares are learned per channel
+    shared: bool = True  # bid a share of measured profit; else a priority fee, where blocks are ordered by it
     min_profit_bps: Bps = Bps(0)  # of what is repaid; ``bid.min_profit`` is the absolute one
     slippage: Bps = Bps(50)  # what a swap may bring less than quoted
     window: int = 3  # blocks in which a plan may land

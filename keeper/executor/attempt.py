@@ -52,8 +52,9 @@ class Pace:
     def target(self, head: Block, number: BlockNumber) -> Target:
         """A block to come. Its base fee is exact for the next one, and the worst possible for later ones."""
         ahead = number - head.number
-        following = next_base_fee(head.base_fee, head.gas_used, head.gas_limit, self.fee_rule)
-        base_fee = worst_base_fee(following, ahead - 1, head.gas_limit, self.fee_rule)
+        rule = self.fee_rule.at(head.extra)
+        following = next_base_fee(head.base_fee, head.gas_used, head.gas_limit, rule)
+        base_fee = worst_base_fee(following, ahead - 1, head.gas_limit, rule)
         return Target(head, number, Timestamp(head.timestamp + ahead * self.block_time), base_fee, self.fee_recipient)
 
 

@@ -262,7 +262,7 @@ class Executor:
             return None
         _log.warning("nonce.stuck", address=eoa, nonce=nonce)
         self._planning[name] = frozenset()
-        fee = worst_base_fee(head.base_fee, pace.window, head.gas_limit, pace.fee_rule)
+        fee = worst_base_fee(head.base_fee, pace.window, head.gas_limit, pace.fee_rule.at(head.extra))
         tip = self._setup.clearing_tip
         tx = Transaction(self._setup.chain_id, nonce, tip, Wei(fee + tip), CLEARING_GAS, eoa, b"")
         return Job(Entry(name, eoa, nonce), tx, None, BlockNumber(head.number + pace.window))

@@ -57,6 +57,11 @@ class SignedTransaction:
     nonce: int
 
 
+def unsigned(tx: Transaction) -> bytes:
+    """What is signed, and what a rollup measures a transaction by."""
+    return TYPE + rlp.listed(_body(tx))
+
+
 def sign(tx: Transaction, key: PrivateKey, sender: Address) -> SignedTransaction:
     """Sign with a key whose address the caller has already derived."""
     body = _body(tx)
@@ -73,7 +78,7 @@ def assemble(tx: Transaction, signature: Signature) -> bytes:
 
 def signing_digest(tx: Transaction) -> bytes:
     """What the signature signs."""
-    return keccak(TYPE + rlp.listed(_body(tx)))
+    return keccak(unsigned(tx))
 
 
 def transaction_hash(raw: bytes) -> Hash:

@@ -54,6 +54,11 @@ class Journal:
         """The entry of an opportunity, final or not."""
         return next(iter(self._entries(f"{_ENTRY} WHERE id = ?", (opportunity,))), None)
 
+    def ended(self, most: int) -> list[Entry]:
+        """The latest entries with an outcome, oldest first."""
+        latest = self._entries(f"{_ENTRY} WHERE outcome IS NOT NULL ORDER BY block DESC, id LIMIT ?", (most,))
+        return latest[::-1]
+
     def sharing(self, eoa: Address, nonce: int) -> list[Entry]:
         """Every entry that ever signed with this nonce."""
         return self._entries(f"{_ENTRY} WHERE eoa = ? AND nonce = ?", (eoa, nonce))

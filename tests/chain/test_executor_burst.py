@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,13 +11,12 @@ from keeper.core.units import Address
 from keeper.core.venues import Venue
 from keeper.devnet.layout import USD
 from keeper.devnet.world import World
-from keeper.estimator.gas import GasBook, Shape
-from keeper.estimator.world import Policy, Risk
-from keeper.estimator.world import World as Moment
+from keeper.estimator.lessons import Lessons
+from keeper.estimator.world import Policy
 from keeper.executor.attempt import Attempt
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.pools import PoolFeed
-from keeper.pipeline import Pipeline, Target
+from keeper.pipeline import Known, Pipeline
 from keeper.protocols.aave_v3.adapter import AaveV3
 from keeper.store.store import Store
 from keeper.venues.book import VenueBook
@@ -27,18 +26,18 @@ from keeper.venues.uniswap_v3.venue import UniswapV3
 from tests.chain.executor_stage import ANVIL, CHAIN, Play, Stage, playing, relaying
 
 
-class Learning(Pipeline):
+class Learned:
     """Knows what gas plans took in simulations."""
 
-    gas = GasBook()
+    lessons = Lessons()
 
-    def world(self, target: Target) -> Moment:
-        return replace(super().world(target), gas=self.gas)
+    def known(self) -> Known:
+        return Known(lessons=self.lessons)
 
-    def learn(self, attempts: Iterable[Attempt]) -> None:
+    def simulated(self, attempts: Iterable[Attempt]) -> None:
         for one in attempts:
             if one.plan and one.gas:
-                self.gas = self.gas.learn(Shape.of(one.plan.legs, one.plan.conversions), one.gas)
+                self.lessons = self.lessons.used(one.plan, one.gas)
 
 
 @dataclass
@@ -48,7 +47,8 @@ class Keeper:
     play: Play
     indexer: Indexer
     feed: PoolFeed
-    pipeline: Learning
+    pipeline: Pipeline
+    learned: Learned
 
     async def block(self) -> int:
         """Everything that follows from the head, and the next block; how many transactions of ours are in it."""
@@ -56,7 +56,7 @@ class Keeper:
         await self.feed.advance(self.indexer.store.tail())
         await self.play.executor.on_head(head)
         packed = await self.pipeline.on_block(head)
-        self.pipeline.learn(await self.play.executor.submit(packed.plans, head))
+        self.learned.simulated(await self.play.executor.submit(packed.plans, head))
         return len((await self.play.slot()).tx_hashes)
 
 
@@ -69,16 +69,16 @@ async def keeping(stage: Stage, seed: int, state: Path) -> AsyncIterator[Keeper]
         store = Store(state, CHAIN)
         indexer = Indexer(play.pool, store, [(AaveV3(layout.aave.provider), 0)])
         feed = PoolFeed(play.pool, VenueBook(venues, [token.address for token in layout.tokens.values()]))
-        pipeline = Learning(
+        learned = Learned()
+        pipeline = Pipeline(
             markets=lambda: indexer.markets,
             liquidity=lambda: feed.book.liquidity,
-            lenders=list,
             policy=Policy(profit_token=weth, routing=Routing(hubs=(weth, usdc))),
-            risk=Risk,
+            known=learned.known,
             sender=None,
             block_time=12,
         )
-        yield Keeper(play, indexer, feed, pipeline)
+        yield Keeper(play, indexer, feed, pipeline, learned)
         store.close()
 
 

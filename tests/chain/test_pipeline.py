@@ -9,7 +9,7 @@ from keeper.core.plans import Plan
 from keeper.core.units import WAD, Timestamp
 from keeper.core.venues import Venue
 from keeper.devnet.world import World
-from keeper.estimator.world import Policy, Risk
+from keeper.estimator.world import Policy
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.pools import PoolFeed
 from keeper.pipeline import Pipeline
@@ -48,9 +48,7 @@ async def test_every_liquidatable_account_is_planned_or_refused_with_a_reason(
         pipeline = Pipeline(
             markets=lambda: indexer.markets,
             liquidity=lambda: book.liquidity,
-            lenders=list,
             policy=Policy(profit_token=weth, routing=Routing(hubs=(weth, usdc))),
-            risk=Risk,
             sender=recorder,
             block_time=12,
         )

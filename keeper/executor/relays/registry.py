@@ -4,7 +4,7 @@ Law: one line a kind. Everything wrong with the configuration is said at once. N
 public kind needs ``allow_public``, and the identity is never a key that holds funds.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,6 +47,7 @@ class Kind:
     make: Callable[[RelayConfig], Dialect]
     options: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
+    paid: bool = False  # a transaction that fails is included all the same, and pays for it
 
 
 BUILDERS: Final = frozenset({"builders"})
@@ -56,9 +57,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "buildernet": Kind(lambda _: BuilderNet()),
     "titan": Kind(lambda _: Titan()),
     "bloxroute": Kind(lambda config: Bloxroute(config.authorization, config.builders), BUILDERS | ACCOUNT, ACCOUNT),
-    "raw_sequencer": Kind(lambda _: RawSequencer()),
+    "raw_sequencer": Kind(lambda _: RawSequencer(), paid=True),
     "fork": Kind(lambda _: Fork()),
-    "public": Kind(lambda _: Public()),
+    "public": Kind(lambda _: Public(), paid=True),
 }
 
 
@@ -82,6 +83,11 @@ def channels(
         HttpChannel(config.shown, config.url, KINDS[config.kind].make(config), transport, identity)
         for config in configs
     )
+
+
+def failures_cost(configs: Iterable[RelayConfig]) -> bool:
+    """Whether a transaction that fails may be included, and paid for."""
+    return any(config.kind in KINDS and KINDS[config.kind].paid for config in configs)
 
 
 def _problems(config: RelayConfig, *, allow_public: bool) -> list[str]:

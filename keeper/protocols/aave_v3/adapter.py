@@ -149,6 +149,10 @@ class AaveV3:
         view = self.view(book, Timestamp(0) if self._view is None else self._view.at)
         return {Address(terms.asset): Valued(terms.price, terms.unit) for terms in view.terms.values()}
 
+    def feeds(self, book: Book) -> Mapping[Address, Address]:
+        sources = book.facts("source").items()
+        return {Address(asset): source.source for asset, source in sources if source.source != ZERO_ADDRESS}
+
     def lenders(self, book: Book) -> Sequence[Loan]:
         """The pool's own flash loans."""
         view = self.view(book, Timestamp(0) if self._view is None else self._view.at)
