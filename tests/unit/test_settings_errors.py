@@ -57,7 +57,8 @@ from_block = -1
             ),
             (
                 "keeper.toml:5: chain.bacth: unknown key; did you mean batch? known here:"
-                " id, rpc, ws, block_time, wrapped_native, timeout, long_timeout, in_flight, batch"
+                " id, rpc, ws, block_time, wrapped_native, fee_elasticity, fee_denominator,"
+                " fee_in_header, timeout, long_timeout, in_flight, batch"
             ),
             (
                 "keeper.toml:9: markets.0.address = '0x12': an address is 0x and 40 hex digits"
@@ -83,7 +84,7 @@ from_block = -1
             ),
             (
                 "environment KEEPER_CHAIN_ID: chain_id: unknown key; did you mean chain? known here:"
-                " chain, markets, venues, executor, signer, relays, policy, risk, store, ops"
+                " chain, markets, venues, lenders, executor, signer, relays, policy, risk, store, ops"
             ),
             (
                 "flag --policy.tip: policy.tip = '0.5 wei': an amount has no fractions of a wei"
