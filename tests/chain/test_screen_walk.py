@@ -1,5 +1,6 @@
 """After every block of a random walk over the real market, the screen has all whom the chain calls liquidatable."""
 
+from itertools import chain as chain_of
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ async def walk(world: World, path: Path, seed: int, actions: int, people: int) -
 
         indexer.listeners.append(follow)
         played = Walk(world, seed, people)
-        for number in played.blocks(actions):
+        for number in chain_of(played.blocks(actions), played.crash()):
             block = await indexer.advance()
             rows = live_rows(market.book)
             said = await inquire(chain, market.adapter.audit(market.book, rows), block, 0)

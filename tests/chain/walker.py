@@ -75,6 +75,13 @@ class Walk:
             self.play_block()
             yield self.world.block_number()
 
+    def crash(self) -> Iterator[int]:
+        """Everything but the dollar loses three fifths, one asset a block; yields block numbers."""
+        for symbol in self.symbols:
+            if symbol != "USDC":
+                self.submit([("price", self.world.set_price_tx(symbol, self.world.price(symbol) * 2 // 5), True)])
+                yield self.world.block_number()
+
     def play_block(self) -> None:
         """One block of up to five actions."""
         if self.random.random() < 0.08:
