@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final
 
 from keeper import __version__
+from keeper.commands import report_flags
 from keeper.errors import ConfigError, KeeperError
 from keeper.redact import redact_text
 from keeper.sources import FLAG
@@ -110,6 +111,7 @@ COMMANDS: Final = (
     Command("accounts", "every borrower and its health", "keeper.commands.accounts", "accounts", _accounts),
     Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
     Command("why", "why an account is not liquidated", "keeper.commands.why", "why", _why),
+    Command("report", "what the book implies: the risk desk", "keeper.commands.report", "report", report_flags.add),
     Command(
         "deploy", "put the executor on the chain and give it its roles", "keeper.commands.deploy", "deploy", _deploy
     ),

@@ -44,6 +44,7 @@ class Weights:
     assets: Sequence[Address]  # whose price multiplies the factor
     prices: Mapping[Address, int]  # of every asset above that has one; the others count as 1
     slack: float  # what rounding may cost in one column, positive
+    values: Sequence[float] = ()  # for reports: factors without risk weights, in base currency; empty: as the factors
 
 
 class Margin(Protocol):

@@ -6,7 +6,7 @@ asks the chain. Where it needs to know something it *yields* asks and receives t
 
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
@@ -218,4 +218,17 @@ class Adapter(Margin, Protocol):
 
     def quarantined(self, book: Book) -> Sequence[Quarantine]:
         """What is set aside, and why."""
+        ...
+
+
+@runtime_checkable
+class Supposing(Protocol):
+    """An adapter that can also play a liquidation through in the book: asked by reports, where it is there."""
+
+    def supposed(self, book: Book, row: int, at: Timestamp, prices: Mapping[Address, int]) -> Sequence[Action | Reason]:
+        """``actions``, if the oracle said these prices of some assets. The book is not touched."""
+        ...
+
+    def fold(self, book: Book, row: int, action: Action, repay: int) -> None:
+        """Change the account as the call would: the caller undoes it by the book's own record."""
         ...

@@ -4,16 +4,13 @@ Law: a shock moves what the oracle reads, nothing else. Pools stay as they are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
+from keeper.core.tokens import SYMBOL, symbol_of
 from keeper.core.units import BPS, ZERO_ADDRESS, Address
 from keeper.daemon import Keeper
 from keeper.devnet.rpc import Rpc
 from keeper.errors import ConfigError, DevnetError, RpcError
 from keeper.indexer.market import Market
-
-SYMBOL: Final = "0x95d89b41"  # symbol()
-WORD: Final = 32
 
 Shock = tuple[str, int]  # a symbol, and the change in basis points
 Answers = Mapping[Address, int]  # of price sources
@@ -48,15 +45,11 @@ def source_of(market: Market, asset: Address) -> Address | None:
 
 
 def symbol(rpc: Rpc, token: Address) -> str:
-    """What a token calls itself; empty when it does not say. Old tokens answer with one word instead of a string."""
+    """What a token calls itself; empty when it does not say."""
     try:
-        data = bytes.fromhex(rpc.call(token, SYMBOL)[2:])
+        return symbol_of(rpc.call(token, SYMBOL))
     except (RpcError, DevnetError):
         return ""
-    if len(data) > WORD:
-        size = int.from_bytes(data[WORD : 2 * WORD], "big")
-        return data[2 * WORD : 2 * WORD + size].decode(errors="replace")
-    return data.rstrip(b"\0").decode(errors="replace")
 
 
 def _assets(market: Market) -> Sequence[Address]:

@@ -35,7 +35,7 @@ def turning_points(screen: Screen, asset: Address, now: Table) -> TurningPoints:
     screen.check(now)
     moving = np.zeros(len(now.weights), np.uint8)
     moving[now.assets.members.get(asset, [])] = 1
-    parts = [_split(group, now, moving) for group in screen.groups]
+    parts = [halves(group, now, moving) for group in screen.groups]
     rows, fixed, moved = (np.concatenate([part[i] for part in parts] or [np.zeros(0)]) for i in range(3))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         prices = -fixed / moved * now.prices.get(asset, 0)
@@ -43,7 +43,8 @@ def turning_points(screen: Screen, asset: Address, now: Table) -> TurningPoints:
     return TurningPoints(rows[real].astype(np.uint32), prices[real], moved[real] > 0)
 
 
-def _split(group: Group, now: Table, moving: Bytes) -> tuple[NDArray[Any], ...]:
+def halves(group: Group, now: Table, moving: Bytes) -> tuple[NDArray[Any], ...]:
+    """A group's rows, and their margins without and with the columns that are marked as moving."""
     fixed, moved = np.empty(group.count), np.empty(group.count)
     split(group.codes, group.amounts, group.count, now.weights, moving, fixed, moved)
     return group.rows[: group.count], fixed, moved

@@ -17,10 +17,11 @@ from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, 
 from keeper.protocols.aave_v3 import exposure, facts, survey
 from keeper.protocols.aave_v3.apply import BEFORE, Applier
 from keeper.protocols.aave_v3.calls import call
-from keeper.protocols.aave_v3.confirm import Confirm
+from keeper.protocols.aave_v3.confirm import Confirm, supposing
 from keeper.protocols.aave_v3.decode import decode
 from keeper.protocols.aave_v3.entry import examine, pool_of
 from keeper.protocols.aave_v3.events import TokenUpgraded
+from keeper.protocols.aave_v3.fold import fold
 from keeper.protocols.aave_v3.liquidations import actions
 from keeper.protocols.aave_v3.outcomes import outcomes
 from keeper.protocols.aave_v3.topics import (
@@ -144,6 +145,12 @@ class AaveV3:
 
     def outcomes(self, book: Book, logs: Sequence[Log]) -> Sequence[Liquidated]:
         return outcomes(book.fact("market").pool, logs)
+
+    def supposed(self, book: Book, row: int, at: Timestamp, prices: Mapping[Address, int]) -> Sequence[Action | Reason]:
+        return actions(supposing(self.view(book, at), prices), book, row)
+
+    def fold(self, book: Book, row: int, action: Action, repay: int) -> None:
+        fold(book, row, action, repay)
 
     def assets(self, book: Book) -> Mapping[Address, Valued]:
         view = self.view(book, Timestamp(0) if self._view is None else self._view.at)

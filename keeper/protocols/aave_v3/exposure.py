@@ -81,7 +81,8 @@ def weights(view: View, columns: Sequence[Column]) -> Weights:
     """The weights of columns at the view's time."""
     scale = _Scale(view)
     found = [scale.weight(column >> _MODE, column >> 2 & 0x3FFF, column & 3) for column in columns]
-    return Weights([factor for factor, _ in found], [asset for _, asset in found], scale.prices, scale.slack)
+    values = [scale.value(column >> 2 & 0x3FFF, column & 3) for column in columns]
+    return Weights([factor for factor, _ in found], [asset for _, asset in found], scale.prices, scale.slack, values)
 
 
 class _Scale:
@@ -117,6 +118,13 @@ class _Scale:
         source = None if profile.bitmap_emodes or reserve.category != mode else self.sources.get(mode)
         factor = reserve.owed if side == DEBT else reserve.owned * self._threshold(profile, mode, number)
         return factor, reserve.asset if source is None else source
+
+    def value(self, number: int, side: int) -> float:
+        """What a scaled unit is worth in base currency at a price of one."""
+        reserve = self.reserves.get(number)
+        if reserve is None:
+            return 0.0
+        return reserve.owed / BPS if side == DEBT else reserve.owned
 
     def _threshold(self, profile: Profile, mode: int, number: int) -> float:
         """L: what a unit of collateral value adds to the margin."""

@@ -1,0 +1,98 @@
+"""``keeper report``: what the book implies.
+
+Law: a report is a function of what is seen at one block; nothing is written but the files that were asked for.
+"""
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from keeper.commands.report_flags import settled
+from keeper.commands.scenes import Scene, scene
+from keeper.commands.tables import say, show
+from keeper.core.units import Address
+from keeper.errors import ConfigError, Exit
+from keeper.output import emit
+from keeper.progress_bar import reporter
+from keeper.reports import cascade as cascades
+from keeper.reports import ladder as ladders
+from keeper.reports.pages import cascade as cascade_page
+from keeper.reports.pages import ladder as ladder_page
+from keeper.reports.pages.html import html
+from keeper.reports.pages.page import Page
+from keeper.reports.pages.paint import painted
+from keeper.reports.snapshot import Snapshot
+from keeper.settings import Settings
+
+Maker = Callable[[Snapshot, Namespace], Page]
+SELLING: Final = frozenset({"cascade"})
+
+
+async def report(settings: Settings, args: Namespace) -> int:
+    """Look, compute, tell."""
+    args = settled(args)
+    with reporter() as progress:
+        async with scene(settings, args.block, args.market, progress, pools=args.name in SELLING) as seen:
+            pages = await _pages(seen, args)
+    tell(pages, args)
+    return Exit.DONE
+
+
+async def _pages(seen: Scene, args: Namespace) -> list[Page]:
+    return [PAGES[args.name](snap, args) for snap in seen.snapshots()]
+
+
+def tell(pages: Sequence[Page], args: Namespace) -> None:
+    """Tables or records, and the files that were asked for."""
+    if args.plot is not None:
+        args.plot.write_bytes(picture(pages, args.plot.suffix[1:]))
+    if args.html is not None:
+        args.html.write_text(html(pages), encoding="utf-8")
+    for page in pages:
+        if args.json:
+            for record in page.records:
+                emit({"report": page.name} | dict(record))
+            continue
+        say(page.headline)
+        for sheet in page.sheets:
+            show(f"{page.title}: {sheet.title}", sheet.columns, sheet.rows)
+        for line in (*page.terms, f"More: {page.link}"):
+            say(line)
+
+
+def picture(pages: Sequence[Page], kind: str) -> bytes:
+    """The picture of the only page that has one."""
+    drawn = [page for page in pages if page.draw is not None]
+    if len(drawn) != 1:
+        why = "this report has no picture" if not drawn else f"there are {len(drawn)} pictures: choose one by --market"
+        raise ConfigError(f"--plot: {why}")
+    draw = drawn[0].draw
+    return painted(draw, kind) if draw else b""
+
+
+# the reports -------------------------------------------------------------------------------------------------------
+
+
+def _ladder(snap: Snapshot, args: Namespace) -> Page:
+    moving = {snap.find(name) for name in args.asset} or snap.loose
+    if not moving:
+        raise ConfigError("every asset is pegged to the base currency: name the one that moves with --asset")
+    factors = ladders.falls(args.steps, args.depth)
+    single = {asset: ladders.ladder(snap, [asset], factors) for asset in sorted(snap.loose)} if not args.asset else {}
+    return ladder_page.page(snap, ladders.ladder(snap, moving, factors), single)
+
+
+def _cascade(snap: Snapshot, args: Namespace) -> Page:
+    return cascade_page.page(snap, cascades.cascade(snap, shocked(snap, args.shock or [("ALL", 0.9)])))
+
+
+def shocked(snap: Snapshot, shocks: Sequence[tuple[str, float]]) -> Mapping[Address, float]:
+    """Factors by asset; later ones replace earlier ones."""
+    found: dict[Address, float] = {}
+    for name, factor in shocks:
+        for asset in sorted(snap.loose) if name == "ALL" else [snap.find(name)]:
+            found[asset] = factor
+    return found
+
+
+PAGES: Final[Mapping[str, Maker]] = {"ladder": _ladder, "cascade": _cascade}

@@ -1,0 +1,103 @@
+"""The reports there are and the options each of them takes.
+
+Law: an option that a report does not use is refused, not ignored. Nothing heavy is imported here: the command line
+reads this page at every start.
+"""
+
+import argparse
+import re
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from keeper.errors import ConfigError
+
+REPORTS: Final[Mapping[str, str]] = {
+    "ladder": "what becomes liquidatable at each price",
+    "cascade": "a shock, its liquidations, their sales, and what those do",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: how it is read, and by which reports."""
+
+    flag: str
+    reports: frozenset[str]
+    help: str
+    read: Callable[[str], Any]
+    metavar: str
+    default: Any = None
+    many: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+def natural(text: str) -> int:
+    """A whole number."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(text)
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A percentage: 20% or 0.5%."""
+    match = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)%", text, re.ASCII)
+    if match is None:
+        raise ValueError(text)
+    return float(match[1]) / 100
+
+
+def shock(text: str) -> tuple[str, float]:
+    """SYM=-20%, and ALL for everything that is not pegged to the base currency."""
+    name, sign, change = text.partition("=")
+    if not sign or not name or share(change) <= -1:
+        raise ValueError(text)
+    return name, 1 + share(change)
+
+
+natural.__name__, share.__name__, shock.__name__ = "whole number", "percentage (20%)", "shock (SYM=-20%)"
+
+OPTIONS: Final = (
+    Option("--asset", frozenset({"ladder"}), "only this one moves; may be repeated", str, "SYM", many=True),
+    Option("--steps", frozenset({"ladder"}), "price steps (default 50)", natural, "N", 50),
+    Option("--depth", frozenset({"ladder"}), "down to this fall (default 50%%)", share, "P%", 0.5),
+    Option(
+        "--shock", frozenset({"cascade"}), "move a price; ALL: every one that is not pegged (default ALL=-10%%)", shock,
+        "SYM=-20%", many=True,
+    ),
+)  # fmt: skip
+
+
+def add(parser: ArgumentParser) -> None:
+    """Everything ``keeper report`` understands."""
+    listed = "; ".join(f"{name}: {what}" for name, what in REPORTS.items())
+    parser.add_argument("name", metavar="NAME", choices=list(REPORTS), help=listed)
+    parser.add_argument("--block", type=natural, metavar="N", help="as of this block; the head when left out")
+    parser.add_argument("--market", metavar="ADDRESS", help="only this market; all when left out")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="save the picture, as .svg or .png")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="save everything as one page")
+    for option in OPTIONS:
+        parser.add_argument(
+            option.flag, type=option.read, metavar=option.metavar, default=argparse.SUPPRESS,
+            action="append" if option.many else "store", help=f"{option.help} [{', '.join(sorted(option.reports))}]",
+        )  # fmt: skip
+
+
+def settled(args: Namespace) -> Namespace:
+    """The options of the report with their defaults; those of others are refused, all at once."""
+    foreign = [one for one in OPTIONS if hasattr(args, one.key) and args.name not in one.reports]
+    problems = [f"{one.flag}: not an option of {args.name}, but of {', '.join(sorted(one.reports))}" for one in foreign]
+    if args.plot is not None and args.plot.suffix not in (".svg", ".png"):
+        problems.append(f"--plot {args.plot}: the name must end in .svg or .png")
+    if problems:
+        raise ConfigError(*problems)
+    for one in OPTIONS:
+        if args.name in one.reports and not hasattr(args, one.key):
+            setattr(args, one.key, [] if one.many else one.default)
+    return args

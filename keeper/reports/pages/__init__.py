@@ -1,0 +1,1 @@
+"""PAGES. How each report is told: a table, records for scripts, a picture. Law: no number is made here."""
