@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+import aiohttp
+
 from keeper.books import damage, endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.core.events import Block
@@ -27,11 +29,12 @@ from keeper.estimator.world import Policy
 from keeper.executor.attempt import Attempt, Pace
 from keeper.executor.executor import Executor, Setup
 from keeper.executor.fanout import Fanout
+from keeper.executor.outside import Outside
 from keeper.executor.relays.registry import channels, failures_cost
 from keeper.executor.relays.transport import Transport
 from keeper.executor.signer import Signer
 from keeper.gate import Gate, Halts, Limits
-from keeper.hands import contract_of, hands_of, relays_of
+from keeper.hands import contract_of, hands_of, outside_of, relays_of
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.live import Live
 from keeper.indexer.pools import PoolFeed
@@ -120,6 +123,7 @@ class Keeper:
             markets=lambda: self.indexer.markets,
             liquidity=lambda: self._venues().book.liquidity,
             policy=policy(settings),
+            elsewhere=await self._outside(opening),
             known=lambda: replace(
                 self.knowledge.known(), risk=self.limits.risk(self.gate.in_flight if self.gate else 0)
             ),
@@ -137,6 +141,13 @@ class Keeper:
             audit_sample=settings.ops.audit_sample,
             then=self._on_block,
         )
+
+    async def _outside(self, opening: AsyncExitStack) -> Outside | None:
+        """Quoters, where there are any."""
+        if not self.settings.quoters:
+            return None
+        session = await opening.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        return outside_of(self.settings, session)
 
     async def _hands(self, opening: AsyncExitStack) -> Executor | None:
         """The executor, when there is everything that sending takes."""

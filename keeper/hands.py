@@ -7,12 +7,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import aiohttp
+
 from keeper.contracts.encode import Executor as Contract
 from keeper.contracts.encode import Factory
 from keeper.core.plans import VenueKind
 from keeper.core.units import Address
 from keeper.errors import ConfigError
 from keeper.executor.keys import key_file, keystore_key, secret_key, secret_keys
+from keeper.executor.outside import Outside
+from keeper.executor.quoters import DIALECTS, HttpQuoter
 from keeper.executor.relays.identity import Identity
 from keeper.executor.relays.registry import RelayConfig, failures_cost
 from keeper.executor.relays.transport import Transport
@@ -98,6 +102,24 @@ def factories_of(settings: Settings) -> tuple[Factory, ...]:
         for venue in settings.venues
         if venue.init_code_hash is not None and venue.kind in KINDS
     )
+
+
+def outside_of(settings: Settings, session: aiohttp.ClientSession) -> Outside | None:
+    """Whoever is asked beside the pools; ``None`` without quoters, or without an executor they could quote for."""
+    if not settings.quoters or settings.executor.address is None:
+        return None
+    quoters = [
+        HttpQuoter(
+            name=one.name or one.dialect,
+            session=session,
+            url=one.url,
+            routers=frozenset(Address(router) for router in one.routers),
+            fields=DIALECTS[one.dialect],
+            headers={one.header: one.key.get_secret_value()} if one.key else {},
+        )
+        for one in settings.quoters
+    ]
+    return Outside(tuple(quoters), Address(settings.executor.address))
 
 
 def relays_of(settings: Settings) -> tuple[RelayConfig, ...]:

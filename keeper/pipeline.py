@@ -43,6 +43,12 @@ class Sender(Protocol):
     async def submit(self, plans: Sequence[Plan], head: Block) -> object: ...
 
 
+class Elsewhere(Protocol):
+    """Whoever may know better than the pools in the books what a sale brings."""
+
+    async def improve(self, world: World, packed: Packed, candidates: Sequence[Candidate]) -> Packed: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """The block that plans are made for."""
@@ -84,6 +90,7 @@ class Pipeline:
         liquidity: Callable[[], Liquidity],
         policy: Policy,
         known: Callable[[], Known] = Known,
+        elsewhere: Elsewhere | None = None,
         sender: Sender | None,
         block_time: int,
     ) -> None:
@@ -92,7 +99,7 @@ class Pipeline:
         self.planned = 0
         self.steps: Mapping[str, float] = {}  # seconds that each step of the last block took
         self._markets, self._liquidity = markets, liquidity
-        self._policy, self._known, self._sender = policy, known, sender
+        self._policy, self._known, self._elsewhere, self._sender = policy, known, elsewhere, sender
         self._block_time = block_time
         self._lookout = Lookout()
 
@@ -167,14 +174,16 @@ class Pipeline:
         """Plans and refusals, an account at a time."""
         if not candidates:
             return Packed((), ())
-        steps = packing(self.world(target), candidates)
+        world = self.world(target)
+        steps = packing(world, candidates)
         while True:
             try:
                 next(steps)
             except StopIteration as stop:
                 packed: Packed = stop.value
-                return packed
+                break
             await asyncio.sleep(0)
+        return packed if self._elsewhere is None else await self._elsewhere.improve(world, packed, candidates)
 
     def world(self, target: Target) -> World:
         """All that the decisions of this block depend on."""

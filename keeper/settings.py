@@ -82,6 +82,17 @@ class Lender(_Section):
     address: AnAddress = Field(description="the vault")
 
 
+class Quoter(_Section):
+    """One service that may know better than the pools what a sale brings. What it says is simulated, never believed."""
+
+    dialect: Literal["0x", "1inch"] = Field(description="the shape of its answers")
+    url: HttpUrl = Field(description="its address, with {sold} {bought} {amount} {taker} in it")
+    name: str = Field("", description="how logs call it; the dialect when empty")
+    routers: Annotated[tuple[AnAddress, ...], Items] = Field(min_length=1, description="what its calldata may be for")
+    header: str = Field("Authorization", min_length=1, description="the header its key goes into")
+    key: SecretStr | None = Field(None, description="its key; outside of TOML")
+
+
 class Executor(_Section):
     """The contract that liquidates."""
 
@@ -227,6 +238,7 @@ class Settings(BaseSettings):
     markets: Annotated[tuple[Market, ...], Items] = Field((), description="markets to watch")
     venues: Annotated[tuple[Venue, ...], Items] = Field((), description="places to swap")
     lenders: Annotated[tuple[Lender, ...], Items] = Field((), description="vaults to borrow from")
+    quoters: Annotated[tuple[Quoter, ...], Items] = Field((), description="services asked beside the pools")
     executor: Executor = Executor()
     signer: Signer = Signer()
     relays: Annotated[tuple[Relay, ...], Items] = Field((), description="channels to send through")

@@ -35,6 +35,7 @@ async def deploy(settings: Settings, args: Namespace) -> int:
             weth=Address(settings.chain.wrapped_native or ""),
             factories=factories_of(settings),
             roles=dict.fromkeys([*await _callees(settings, pool), *_lenders(settings)], Role.MARKET)
+            | dict.fromkeys(_routers(settings), Role.ROUTER)
             | dict.fromkeys(signer.addresses, Role.CALLER),
         )
         done = await put(pool, signer, wanted)
@@ -67,6 +68,10 @@ async def _callees(settings: Settings, pool: Pool) -> Sequence[Address]:
 
 def _lenders(settings: Settings) -> Sequence[Address]:
     return [Address(lender.address) for lender in settings.lenders]
+
+
+def _routers(settings: Settings) -> Sequence[Address]:
+    return [Address(router) for quoter in settings.quoters for router in quoter.routers]
 
 
 def _tell(settings: Settings, wanted: Deployment, done: Deployed, *, json: bool) -> None:

@@ -33,6 +33,7 @@ class Fields:
 
 ZERO_X: Final = Fields()
 ONE_INCH: Final = Fields(router="tx.to", data="tx.data", amount_out="dstAmount")
+DIALECTS: Final[Mapping[str, Fields]] = {"0x": ZERO_X, "1inch": ONE_INCH}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,10 @@ from keeper.cli import COMMANDS, INTERRUPTED, READER_GONE, Command, main
 from keeper.errors import Exit
 
 SCRIPT = Path(sys.executable).with_name("keeper")
-OPERANDS = {"why": ("0x00000000000000000000000000000000000000aa",), "report": ("ladder",)}  # what a command cannot do without
+OPERANDS = {
+    "why": ("0x00000000000000000000000000000000000000aa",),
+    "report": ("ladder",),
+}  # what a command cannot do without
 LEAST = {"KEEPER_CHAIN__ID": "1", "KEEPER_CHAIN__RPC": "http://127.0.0.1:1"}
 
 # The real dispatcher with commands that end in every way a command can end.

@@ -15,10 +15,13 @@ from keeper.core.quoting import ExternalQuote, NoQuote, QuoteRequest
 from keeper.core.units import Amount, Bps
 from keeper.estimator.bid import BidBook
 from keeper.estimator.decide import decide
-from keeper.estimator.external import with_quote
+from keeper.estimator.external import request_of, with_quote
 from keeper.estimator.guards import Refusal
+from keeper.estimator.pack import pack
+from keeper.executor.outside import Outside
 from keeper.executor.quoters import MAX_BODY, ONE_INCH, HttpQuoter
 from tests.unit.estimator_world import (
+    CAP,
     DEEP,
     FREE,
     LOAN,
@@ -194,3 +197,50 @@ def test_left_over_of_a_routed_sale_is_converted() -> None:
     better = with_quote(here, plan, PRICES, quote_for(plan, 9_500 * USDC))
     assert isinstance(better, Plan)
     assert [hop.token_out for hop in better.conversions[0].hops] == [WETH_TOKEN]
+
+
+# --- between planning and sending ---
+
+
+class Shop:
+    """Pays what it is told for whatever it is asked about."""
+
+    name = "shop"
+
+    def __init__(self, pays: int) -> None:
+        self.pays, self.asked = pays, list[QuoteRequest]()
+
+    async def quote(self, request: QuoteRequest) -> ExternalQuote | NoQuote:
+        self.asked.append(request)
+        return ExternalQuote(self.name, request, Amount(self.pays), ROUTER, "0xabcd") if self.pays else NoQuote("", "")
+
+
+async def test_the_best_quote_replaces_a_sale() -> None:
+    here, account = world(THIN, bids=QUIET), candidate()
+    packed = pack(here, [account])
+    (plan,) = packed.plans
+    best = plan.legs[0].swaps[0].expected_out + 100 * USDC
+    shops = (Shop(best - USDC), Shop(best), Shop(0))
+    improved = await Outside(shops, TAKER).improve(here, packed, [account])
+    (better,) = improved.plans
+    assert better.legs[0].swaps[0].expected_out == best
+    assert improved.skips == packed.skips == ()
+    assert all(shop.asked == [request_of(plan.legs[0], TAKER)] for shop in shops)
+    assert await Outside((Shop(1), Shop(0)), TAKER).improve(here, packed, [account]) == packed
+
+
+async def test_collateral_that_no_pool_buys_is_sold_outside() -> None:
+    here, account = world(bids=QUIET), candidate()
+    packed = pack(here, [account])
+    assert [skip.reason for skip in packed.skips] == [Reason.NO_ROUTE]
+    shop = Shop(8_700 * USDC)
+    improved = await Outside((shop,), TAKER).improve(here, packed, [account])
+    (plan,) = improved.plans
+    (leg,) = plan.legs
+    assert improved.skips == ()
+    assert leg.repay == CAP
+    assert leg.funding.kind is FundingKind.AAVE_FLASH_LOAN
+    assert leg.swaps[0].hops[0].pool == ROUTER
+    assert shop.asked[0].amount == leg.settlement.received
+    poor = await Outside((Shop(8_300 * USDC),), TAKER).improve(here, packed, [account])
+    assert poor == packed
