@@ -17,7 +17,7 @@ from keeper.protocols.aave_v3.decode import decode
 
 HERE = Address("0x" + "5e" * 20)
 A, B, C, D = (Address("0x" + f"{n:02x}" * 20) for n in (0xA1, 0xB2, 0xC3, 0xD4))
-SOURCE = "".join(Path(module.__file__).read_text() for module in (topics, chainlink))
+SOURCE = "".join(Path(str(module.__file__)).read_text() for module in (topics, chainlink))
 TOPICS = {name: value for module in (topics, chainlink) for name, value in vars(module).items() if name.isupper()}
 SIGNATURES = {
     name: signature for signature, name in re.findall(r"^# event (.+)\n([A-Z0-9_]+): Final", SOURCE, re.MULTILINE)
