@@ -22,7 +22,8 @@ def decode(log: Log) -> e.Event | None:
 
 
 def _create_market(topics: tuple[str, ...], data: str) -> e.CreateMarket:
-    return e.CreateMarket(topics[1], *(word_address(data, i) for i in range(4)), word(data, 4))
+    loan, collateral, oracle, model = (word_address(data, i) for i in range(4))
+    return e.CreateMarket(topics[1], loan, collateral, oracle, model, word(data, 4))
 
 
 def _supply(topics: tuple[str, ...], data: str) -> e.Lent:

@@ -1,7 +1,7 @@
 """Morpho positions as lines: the bound the screen relies on.
 
-A column is (pocket, side). With c the collateral, s the shares of debt, p the pocket's price, L its limit (a wad, at most
-one), a = (A + 1) / (S + 10^6) what a share is worth in the loan asset's smallest units:
+A column is (pocket, side). With c the collateral, s the shares of debt, p the pocket's price, L its limit (a wad, at
+most one), a = (A + 1) / (S + 10^6) what a share is worth in the loan asset's smallest units:
 
 1. The contract's limit is floor(floor(c*p / 10^36) * L / 10^18) >= c*p*L / 10^54 - 2, since the inner floor costs less
    than one unit times L <= 1, the outer one less than one.

@@ -98,8 +98,7 @@ UNMODELLED: Final = Oracle(ZERO_ADDRESS, 0, (ZERO_ADDRESS, ZERO_ADDRESS), ZERO_A
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A pre-liquidation contract: from ``lltv`` on, a share of the debt for an incentive, both growing toward the
-    market's own limit."""
+    """A pre-liquidation contract: from ``lltv`` on, a share of the debt for an incentive, both growing."""
 
     number: int
     market: str

@@ -1,7 +1,7 @@
 """Integer arithmetic of Morpho Blue: shares, interest, incentive.
 
-Law: the same operations in the same order of rounding as the contract. Totals are those of one market, accrued or not as
-said. A virtual asset and 1e6 virtual shares belong to nobody, so that an empty market has a rate too.
+Law: the same operations in the same order of rounding as the contract. A virtual asset and 1e6 virtual shares belong to
+nobody, so that an empty market has a rate too.
 """
 
 from typing import Final

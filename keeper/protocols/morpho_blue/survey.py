@@ -46,7 +46,7 @@ def survey(book: Book, morpho: Address) -> Inquiry:
         for key in list(book.facts(kind)):
             book.learn(kind, key, None)
     yield from markets(book, morpho, list(book.facts("listing")))
-    yield from _models(book, _oracles(book))
+    yield from _models(book, oracles(book))
     yield from views(book)
     yield from doubts(book, morpho)
     for subject in list(book.facts("stale")):
@@ -58,7 +58,7 @@ def refresh(book: Book, morpho: Address) -> Inquiry:
     created = [subject.removeprefix("market:") for subject in book.facts("stale") if subject.startswith("market:")]
     if created:
         yield from markets(book, morpho, created)
-    unknown = [oracle for oracle in _oracles(book) if book.fact("oracle", oracle) is None]
+    unknown = [oracle for oracle in oracles(book) if book.fact("oracle", oracle) is None]
     if unknown:
         yield from _models(book, unknown)
     yield from views(book)
@@ -126,12 +126,16 @@ def in_use(book: Book) -> dict[str, Listing]:
 def views(book: Book) -> Inquiry:
     """Everything that can change without a word, in one batch; then the feeds that turned out to be another's."""
     used = in_use(book)
-    oracles = {oracle: book.fact("oracle", oracle) or UNMODELLED for oracle in _oracles(book, used)}
-    feeds = {feed for model in oracles.values() for feed in model.feeds}
-    vaults = {pair for model in oracles.values() for pair in model.vaults}
+    models = {oracle: book.fact("oracle", oracle) or UNMODELLED for oracle in oracles(book, used)}
+    feeds = {feed for model in models.values() for feed in model.feeds}
+    vaults = {pair for model in models.values() for pair in model.vaults}
     touched = {subject.removeprefix("oracle:") for subject in book.facts("stale") if subject.startswith("oracle:")}
-    prices = {oracle: call(oracle, "price()") for oracle, model in oracles.items() if not model.scale}
-    checks = {oracle: call(oracle, "price()") for oracle, model in oracles.items() if model.scale and oracle in touched}
+    prices = {oracle: call(Address(oracle), "price()") for oracle, model in models.items() if not model.scale}
+    checks = {
+        oracle: call(Address(oracle), "price()")
+        for oracle, model in models.items()
+        if model.scale and oracle in touched
+    }
     rates = {
         market: rate_view(entry, book.fact("state", market))
         for market, entry in used.items()
@@ -201,7 +205,7 @@ def _demote(book: Book, answers: Answers, checks: dict[str, Read]) -> None:
 # --- oracles ---------------------------------------------------------------------------------------------------
 
 
-def _oracles(book: Book, ids: Iterable[str] | None = None) -> list[str]:
+def oracles(book: Book, ids: Iterable[str] | None = None) -> list[str]:
     """The oracles of markets, and of offers in them."""
     listings = book.facts("listing")
     wanted = set(listings if ids is None else ids)
@@ -210,10 +214,10 @@ def _oracles(book: Book, ids: Iterable[str] | None = None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _models(book: Book, oracles: Sequence[str]) -> Inquiry:
+def _models(book: Book, wanted: Sequence[str]) -> Inquiry:
     """Of what some oracles' prices are made, if it is of what MorphoChainlinkOracleV2 makes them."""
-    parts = {oracle: [call(Address(oracle), name) for name in MODEL] for oracle in oracles}
-    prices = {oracle: call(Address(oracle), "price()") for oracle in oracles}
+    parts = {oracle: [call(Address(oracle), name) for name in MODEL] for oracle in wanted}
+    prices = {oracle: call(Address(oracle), "price()") for oracle in wanted}
     answers = yield [*prices.values(), *(read for reads in parts.values() for read in reads)]
     models = {oracle: model for oracle, reads in parts.items() if (model := _model(answers, reads)) is not None}
     said = {feed: call(feed, "latestRoundData()") for model in models.values() for feed in model.feeds}
@@ -226,7 +230,7 @@ def _models(book: Book, oracles: Sequence[str]) -> Inquiry:
         scratch.learn("answer", feed, _round_answer(values[read]))
     for pair, read in worth.items():
         scratch.learn("vault", vault_key(*pair), integer(values, read))
-    for oracle in oracles:
+    for oracle in wanted:
         model = models.get(oracle, UNMODELLED)
         scratch.learn("oracle", oracle, model)
         same = price_of(scratch, oracle) == integer(answers, prices[oracle])
@@ -309,4 +313,3 @@ def prepare(book: Book, logs: Sequence[Log], morpho: Address, applier: Applier) 
         event = decode(log)
         if isinstance(event, SetAuthorization) and event.authorized in created:
             applier.authorise(book, event.owner, event.authorized, given=event.given)
-
