@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-slow demo bench lock wheel clean
+.PHONY: help setup check test test-slow soak demo bench lock wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ test: setup ## the quick tier
 test-slow: setup ## the slow tier: compilers, long walks, kill loops
 	$(BIN)/python -m keeper.devnet.prepare --slow
 	$(BIN)/pytest -m slow -n $(WORKERS) --dist worksteal --durations 12
+
+soak: setup ## the daemon for a day at speed: 7,200 blocks, 500 accounts, in about 20 minutes
+	KEEPER_SOAK_BLOCKS=7200 $(BIN)/pytest -m slow -s tests/chaos/test_soak.py
 
 demo: setup ## real liquidations on a local chain, in about a minute
 	$(BIN)/keeper demo

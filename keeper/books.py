@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from keeper.chain import reads
 from keeper.chain.endpoint import Limits
@@ -32,9 +31,8 @@ from keeper.indexer.pinned import PinnedChain
 from keeper.indexer.progress import Report
 from keeper.registry import PROTOCOLS
 from keeper.settings import Settings
+from keeper.store import schema
 from keeper.store.store import Store
-
-OF_THE_DISK: Final = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_READONLY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ def damage(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "").startswith(OF_THE_DISK):
+        if getattr(error, "sqlite_errorname", "").startswith(schema.OF_THE_DISK):
             msg = f"state file {path} cannot be used ({error}): look at the disk, its free space and the permissions"
         else:
             msg = f"state file {path} is damaged ({error}): move it away to start again from the chain"

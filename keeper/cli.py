@@ -152,7 +152,7 @@ def _run(command: Command, args: Namespace, flags: Flags) -> int:
         from keeper.settings import load
 
         settings = load(args.config, flags, secrets=args.secrets)
-        log.configure(args.log_level or settings.ops.log_level)
+        args.sink = log.configure(args.log_level or settings.ops.log_level)
         log.bind(chain_id=settings.chain.id)
         log.get_logger().info("config.loaded", markets=len(settings.markets), endpoints=len(settings.chain.rpc))
         args.flags = flags  # what is read again is read with the same flags

@@ -6,7 +6,6 @@ Laws
 - Nothing is sent without a signer, an executor and a relay: then keeper reads only, and says so.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -16,7 +15,7 @@ from typing import Self
 
 import aiohttp
 
-from keeper.books import damage, endpoints, lock, markets, require_chain
+from keeper.books import endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.core.events import Block
 from keeper.core.submissions import Channel
@@ -210,8 +209,7 @@ class Keeper:
     async def checkpoint(self) -> None:
         """Keep a copy of the books. Only once ``run`` has ended."""
         if self.indexer.tip is not None:
-            with damage(self.settings.store.path):
-                await asyncio.to_thread(self.store.save_checkpoint)
+            await self.indexer.checkpoint()
 
     async def _on_block(self, block: Block) -> None:
         """What follows from a block: pools to the same block, then decisions."""

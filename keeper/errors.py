@@ -11,6 +11,7 @@ A foreign exception is mapped once, where it enters, and never leaks further:
 | ``chain``, ``indexer``    | a chain id or a genesis that is not the configured one   | ``WrongChain``         |
 | ``protocols``, ``venues`` | bytes that do not have the promised shape                | ``DecodeError``        |
 | ``store``                 | a state file that is damaged or from another world       | ``StateCorrupt``       |
+| ``store``                 | a state file that cannot be written now: a full disk     | ``StateUnwritable``    |
 | ``executor``              | a simulation that could not be run (not: that reverted)  | ``SimulationError``    |
 | ``executor``              | a key that cannot be read or does not sign               | ``SignerError``        |
 | ``ops``                   | a task of the daemon that failed for good                | ``TaskFailed``         |
@@ -57,6 +58,12 @@ class WrongChain(KeeperError):
 
 class StateCorrupt(KeeperError):
     """The state file cannot be trusted."""
+
+    exit_code = Exit.STATE_CORRUPT
+
+
+class StateUnwritable(KeeperError):
+    """The state file cannot be written now. What is in it stays whole, and a later try may succeed."""
 
     exit_code = Exit.STATE_CORRUPT
 

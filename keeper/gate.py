@@ -2,7 +2,7 @@
 
 Laws
 - While something halts, nothing is sent and what is out is asked back, once; outcomes are followed all the same.
-- Losses are what the ledger says of the last day, also of the time before this process.
+- Losses and the breaker are what the ledger says of the last day, also of the time before this process.
 - A half open breaker lets exactly one plan through.
 """
 
@@ -48,12 +48,22 @@ class Limits:
         self._look()
 
     def restore(self, journal: Journal, block: Block, block_time: int) -> None:
-        """Take up the last day's losses from the ledger; a line's time follows from its block."""
+        """Take up the last day from the ledger: its losses, and where they left the breaker.
+
+        A line's time follows from its block.
+        """
+        breaker = self.breaker
         for line in journal.lines():
-            at = block.timestamp - (block.number - line.block) * block_time
-            if at > block.timestamp - DAY and (loss := _loss(line)):
-                entry = journal.find(line.opportunity)
-                self.losses = self.losses.book(_asset(entry), loss, Timestamp(min(at, block.timestamp)))
+            at = Timestamp(min(block.timestamp - (block.number - line.block) * block_time, block.timestamp))
+            if at <= block.timestamp - DAY:
+                continue
+            entry = journal.find(line.opportunity)
+            if loss := _loss(line):
+                self.losses = self.losses.book(_asset(entry), loss, at)
+            if entry is not None and entry.plan is not None and not line.reversal:
+                breaker = breaker.at(at).on(*_trip(entry, line, at))
+        self._now = block.timestamp
+        self._become(breaker.at(self._now))
 
     def changed(self, change: Change) -> None:
         """An outcome: what it lost is booked, and the breaker hears of it. What is taken back is booked back."""
@@ -64,9 +74,7 @@ class Limits:
         if loss:
             self.losses = self.losses.book(_asset(entry), loss, self._now)
         if entry.plan is not None and not change.undone:
-            bad = entry.state is State.REVERTED or loss > 0
-            cause = f"{entry.id} {'reverted' if entry.state is State.REVERTED else 'landed'}, net {line.net} wei"
-            self._become(self.breaker.on(Trip.FAILURE if bad else Trip.SUCCESS, self._now, cause))
+            self._become(self.breaker.on(*_trip(entry, line, self._now)))
         self._look()
 
     def risk(self, in_flight: int) -> Risk:
@@ -136,6 +144,13 @@ def _loss(line: Line) -> int:
     """What a line lost; negative when it takes a loss back; zero when it has nothing to do with losses."""
     lost = -line.net
     return lost if (lost < 0 if line.reversal else lost > 0) else 0
+
+
+def _trip(entry: Entry, line: Line, at: Timestamp) -> tuple[Trip, Timestamp, str]:
+    """What the breaker hears of a line."""
+    reverted = State.REVERTED in (entry.state, entry.outcome)
+    cause = f"{entry.id} {'reverted' if reverted else 'landed'}, net {line.net} wei"
+    return Trip.FAILURE if reverted or _loss(line) > 0 else Trip.SUCCESS, at, cause
 
 
 def _asset(entry: Entry | None) -> Address:

@@ -88,9 +88,11 @@ class Observer:
         self._keeper, self._status, self._reasons, self._alerts = keeper, status, reasons, alerts
         self._halts: frozenset[str] = frozenset()
         status.refused = reasons.counts
+        status.queues |= {"reasons": lambda: reasons.waiting, "requests": lambda: keeper.pool.under_way}
         keeper.listeners.append(self.block)
-        if keeper.executor is not None:
-            keeper.executor.listeners.append(self.change)
+        if (executor := keeper.executor) is not None:
+            executor.listeners.append(self.change)
+            status.queues["opportunities"] = lambda: len(executor.entries)
 
     # told ------------------------------------------------------------------------------------------------------------
 
@@ -189,7 +191,7 @@ class Observer:
         keeper, status = self._keeper, self._status
         if (newest := keeper.pool.newest) is not None:
             status.saw(newest.number)
-        status.caught_up = keeper.live.ready and status.lag <= 1
+        status.caught_up, status.trouble = keeper.live.ready and status.lag <= 1, keeper.live.trouble
         status.reorgs, status.drifts = keeper.indexer.reorgs, keeper.live.drifts
         faults = keeper.pool.faults
         status.endpoints = {

@@ -78,6 +78,7 @@ class Service:
             mode=Mode.READ_ONLY if self._read_only else Mode.LIVE,
             chain_id=settings.chain.id,
             block_time=settings.chain.block_time,
+            log_lost=lambda: args.sink.lost,
         )
         self._channels: list[Metered] = []
         self._switch = KillSwitch(self.status, settings.risk.kill_switch)

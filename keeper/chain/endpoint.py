@@ -52,6 +52,7 @@ class Endpoint:
         self._url = URL(url)
         self._slots = asyncio.Semaphore(limits.in_flight)
         self._session: aiohttp.ClientSession | None = None
+        self.under_way = 0  # requests that are not answered yet
 
     async def close(self) -> None:
         if self._session is not None:
@@ -107,6 +108,7 @@ class Endpoint:
                 headers={"Content-Type": "application/json"},
             )
         seconds = seconds or self.limits.timeout
+        self.under_way += 1
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -119,6 +121,8 @@ class Endpoint:
             raise RpcTimeout(f"{self.name}: no answer in {seconds:g} s", transient=True) from None
         except (aiohttp.ClientError, OSError) as error:  # from None: their texts quote the URL
             raise RpcError(f"{self.name}: {type(error).__name__}", transient=True) from None
+        finally:
+            self.under_way -= 1
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()

@@ -72,6 +72,11 @@ class Pool:
         return {name: fault.value for name, fault in self._roster.faults.items()}
 
     @property
+    def under_way(self) -> int:
+        """Requests that no endpoint has answered yet, those that wait for their turn included."""
+        return sum(endpoint.under_way for endpoint in self.endpoints)
+
+    @property
     def ready(self) -> bool:
         """Whether anybody can be asked."""
         return bool(self._roster.well)

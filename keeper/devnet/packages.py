@@ -237,12 +237,24 @@ def verify(package: Package, tarball: Path) -> None:
 
 
 def unpack(tarball: Path, target: Path, only: Sequence[str] = ()) -> None:
-    """The tarball's tree without its leading folder; of a large one the files that are used."""
+    """The tarball's files without their leading folder; of a large one those that are used.
+
+    By hand: the safe way of tarfile came with Python 3.11.4.
+    """
     with tarfile.open(tarball) as archive:
         for member in archive:
-            _, _, member.name = member.name.partition("/")
-            if member.name and (not only or member.name in only):
-                archive.extract(member, target, filter="data")
+            name = member.name.partition("/")[2]
+            content = archive.extractfile(member) if member.isfile() and (not only or name in only) else None
+            if content is None:
+                continue
+            path = target / name
+            if not path.resolve().is_relative_to(target.resolve()):
+                raise DevnetError(
+                    f"{tarball.name} holds {member.name}, which is outside of it; nothing more is unpacked"
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.read())
+            path.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
 def _download(packages: Sequence[Package], target: Path) -> None:

@@ -4,7 +4,8 @@ Laws
 - ``put`` changes memory at once; ``saved`` returns when everything put so far is on disk. Whoever lets a byte leave, or
   tells the world of an outcome, waits for ``saved`` first.
 - Everything that is put while one write waits its turn goes with it: fifty opportunities cost one fsync, not fifty.
-- A journal that cannot be written ends the executor: later changes would rest on what was lost.
+- A journal that cannot be written now keeps everybody waiting: nothing leaves, nothing is told, nothing is lost.
+- A journal that is damaged ends the executor: later changes would rest on what was lost.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 
 from keeper.core.journal import Entry, Line, State
 from keeper.core.units import Address, Wei
-from keeper.errors import StateCorrupt
+from keeper.errors import StateCorrupt, StateUnwritable
 from keeper.store.journal import Journal
 
 
@@ -83,8 +84,8 @@ class Records:
         try:
             if dirty or lines or moved:
                 self.journal.write(dirty, lines, moved)
-        except StateCorrupt as error:
-            self._broken = error
+        except (StateCorrupt, StateUnwritable) as error:
+            self._broken = error if isinstance(error, StateCorrupt) else None
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
             return

@@ -4,7 +4,7 @@ The story: load → find the common ancestor → history in bulk → the last bl
 → survey at the head → follow heads. A parent that does not match unwinds; deeper than the undo rows, a checkpoint.
 
 Laws
-- Books and store move together: a block is in both or in neither, whatever fails in between.
+- Books and store move together: a block is in both or in neither, whatever fails in between, a full disk included.
 - Facts are trusted only from the block of the last survey on; unwinding below it asks for a new one.
 """
 
@@ -15,6 +15,7 @@ from keeper.core.book import Change
 from keeper.core.events import Block
 from keeper.core.ports import Adapter, Chain
 from keeper.core.units import Address, Wei
+from keeper.errors import StateUnwritable
 from keeper.indexer.history import backfill, gather_logs
 from keeper.indexer.inquire import inquire
 from keeper.indexer.market import Market, fact_types
@@ -23,6 +24,7 @@ from keeper.log import get_logger
 from keeper.store.store import Entry, Store, Stored
 
 log = get_logger()
+CHECKPOINT_AGAIN = 16  # blocks after which one that could not be written is tried again
 Listener = Callable[[Block, dict[int, list[Change]]], None]
 
 
@@ -49,6 +51,7 @@ class Indexer:
         self.listeners: list[Listener] = []
         self.tip: Block | None = None
         self.reorgs = 0
+        self._tried = 0  # no checkpoint is due until so many blocks after this one
         self._configured = list(markets)
         self.markets: list[Market] = []
         self._tail: list[Stored] = []
@@ -73,7 +76,7 @@ class Indexer:
                     await self._step(number, head)
                 await self._survey()
             except BaseException as error:
-                self._abandon()
+                self._abandon(error)
                 if not isinstance(error, Reorganised):
                     raise
                 continue
@@ -108,7 +111,7 @@ class Indexer:
             raise Reorganised
         self.store.anchor(anchor)
         self._tail = self.store.tail()
-        await self._checkpoint()
+        await self.checkpoint()
 
     async def _step(self, number: int, head: Block) -> None:
         """One block, from its header to its transaction."""
@@ -236,17 +239,25 @@ class Indexer:
         self.markets = [Market.load(self.store, adapter, first) for adapter, first in self._configured]
         self._tail = self.store.tail()
 
-    def _abandon(self) -> None:
-        """What the failed block had already changed in memory was never stored: take it back."""
+    def _abandon(self, error: BaseException) -> None:
+        """What the failed block had already changed in memory was never stored: take it back, or read all anew."""
+        if isinstance(error, StateUnwritable):  # memory and file are apart, nobody knows by how much
+            self._load()
+            return
         for market in self.markets:
             market.book.undo(market.book.take_changes())
 
-    async def _checkpoint(self) -> None:
-        await asyncio.to_thread(self.store.save_checkpoint)
+    async def checkpoint(self) -> None:
+        """Keep a copy of the books. One that cannot be written now is a copy less, and no more."""
+        try:
+            await asyncio.to_thread(self.store.save_checkpoint)
+        except StateUnwritable as error:
+            log.warning("store.write_failed", table="checkpoint", rows=0, error=str(error))
 
     async def checkpoint_if_due(self, finalised: int) -> None:
         """Keep a recent copy of the books, and drop those that a finalised one makes needless."""
         newest = next((number for number, _ in self.store.checkpoints()), 0)
-        if self._tail and self._tail[0].number - newest >= self.checkpoint_every:
-            await self._checkpoint()
+        if self._tail and self._tail[0].number - max(newest, self._tried) >= self.checkpoint_every:
+            self._tried = self._tail[0].number - self.checkpoint_every + CHECKPOINT_AGAIN
+            await self.checkpoint()
         self.store.prune_checkpoints(finalised)

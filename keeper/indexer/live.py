@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from keeper.core.events import Block
 from keeper.core.ports import Quarantine
-from keeper.errors import EndpointsUnavailable, RpcError
+from keeper.errors import EndpointsUnavailable, RpcError, StateUnwritable
 from keeper.indexer.audit import Drift, audit, live_rows, repair
 from keeper.indexer.indexer import Indexer
 from keeper.log import get_logger
@@ -36,6 +36,7 @@ class Live:
     ) -> None:
         self.indexer = indexer
         self.ready = False
+        self.trouble = ""  # what ended the last step; empty: it went well
         self.drifts = 0
         self.failures = 0
         self._heads = heads
@@ -60,14 +61,14 @@ class Live:
                 if self._then is not None:
                     await self._then(block)
                 await self._look_after(block)
-            except (RpcError, EndpointsUnavailable) as error:
-                self.ready = False
+            except (RpcError, EndpointsUnavailable, StateUnwritable) as error:
+                self.ready, self.trouble = False, str(error)
                 self.failures += 1
                 log.warning("indexer.interrupted", error=str(error), retry_s=pause)
                 await asyncio.sleep(pause * self._draw.uniform(0.5, 1.0))
                 pause = min(pause * 2, PAUSE * 10)
             else:
-                self.ready = True
+                self.ready, self.trouble = True, ""
                 return block
 
     async def _look_after(self, block: Block) -> None:

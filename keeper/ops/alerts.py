@@ -34,7 +34,7 @@ class Alerts:
     ) -> None:
         self._status, self._courier, self._every, self._now = status, courier, every, now
         self._notices = Notices(rules)
-        self._drifts = status.drifts
+        self._drifts, self._log_lost = status.drifts, status.log_lost()
         if courier is not None:
             status.alerts_sent, status.alerts_lost = lambda: courier.taken, lambda: courier.lost
             status.queues["alerts"] = lambda: courier.waiting
@@ -71,6 +71,10 @@ class Alerts:
             found, self._drifts = self._status.drifts - self._drifts, self._status.drifts
             text = f"{found} accounts; they were read again, the log says which and how"
             self._notices.happened(Alert("drift", Severity.WARNING, "the books differed from the chain", text), now)
+        if (lost := self._status.log_lost()) > self._log_lost:
+            text = f"{lost - self._log_lost} lines: whoever reads the log is gone, or its disk is full"
+            self._log_lost = lost
+            self._notices.happened(Alert("log", Severity.WARNING, "log lines are lost", text), now)
         self._notices.alarms(alarms(self._status), now)
         for message in self._notices.due(now, lambda: digest(self._status)):
             self._courier.send(message)

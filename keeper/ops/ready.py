@@ -52,7 +52,9 @@ def _watching(status: Status) -> Iterator[Obstacle]:
         yield Obstacle(Hurdle.TASK, said)
     if not status.caught_up:
         where = f"{status.lag} blocks behind {status.head}" if status.tip else "the books are not built yet"
-        yield Obstacle(Hurdle.BEHIND, where)
+        yield Obstacle(Hurdle.BEHIND, f"{where}: {status.trouble}" if status.trouble else where)
+    if status.stood_still:
+        yield Obstacle(Hurdle.BEHIND, f"stood still for {status.stood_still:.0f} s, and no block since")
     if status.silent:
         yield Obstacle(Hurdle.SILENT, f"no new block for {status.silence:.0f} s")
     if not any(peer.well for peer in status.endpoints.values()):

@@ -56,6 +56,8 @@ class Status:
     tip_timestamp: Timestamp = Timestamp(0)
     moved: float | None = None  # when the head moved last, by the clock
     caught_up: bool = False
+    trouble: str = ""  # what ended the last step; empty: it went well
+    stood_still: float = 0.0  # seconds that the process stood still, until the books have moved on
     reorgs: int = 0
     drifts: int = 0
     feeds: Feeds = field(default_factory=Feeds)
@@ -106,6 +108,7 @@ class Status:
         if block.number < self.tip or self.moved is None:
             self.moved = self.clock()
         self.tip, self.tip_timestamp, self.caught_up = block.number, block.timestamp, caught_up
+        self.stood_still = 0.0
         self.saw(block.number)
 
     def took(self, steps: Mapping[str, float]) -> None:

@@ -89,13 +89,8 @@ class Journal:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+            with schema.all_or_nothing(self._db, self.path) as db:
+                yield db
         except sqlite3.DatabaseError as error:
             raise StateCorrupt(
                 f"the journal in {self.path} cannot be written ({error}): nothing more is sent"

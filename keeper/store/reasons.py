@@ -18,7 +18,7 @@ from typing import Final
 from keeper.core.events import Block
 from keeper.core.plans import Skip
 from keeper.core.units import Address, BlockNumber, Timestamp
-from keeper.errors import StateCorrupt
+from keeper.errors import StateCorrupt, StateUnwritable
 from keeper.log import get_logger
 from keeper.store.store import Store
 
@@ -87,6 +87,11 @@ class Reasons:
         """Every reason that holds now, the oldest first."""
         yield from sorted(self._open.values(), key=lambda why: (why.since, why.account))
 
+    @property
+    def waiting(self) -> int:
+        """Rows that are not written yet."""
+        return len(self._unwritten)
+
     def counts(self) -> Mapping[str, int]:
         """Accounts refused now, by reason."""
         return Counter(why.reason for why in self._open.values())
@@ -105,7 +110,7 @@ class Reasons:
             with self._store.transaction() as db:
                 db.executemany("INSERT OR REPLACE INTO reason VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
                 self._forget(db)
-        except sqlite3.OperationalError as error:  # the disk is full, a reader holds the file
+        except StateUnwritable as error:
             _log.warning("store.write_failed", table="reason", error=str(error), rows=len(rows))
             self._shorten()
             return

@@ -7,14 +7,17 @@ Laws
 - Journal and ledger (opportunity, variant, ledger, signer) are no part of the books: rebuilding those touches neither.
 """
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from keeper.errors import StateCorrupt, WrongChain
+from keeper.errors import StateCorrupt, StateUnwritable, WrongChain
 
 APPLICATION_ID: Final = 0x6B656570  # "keep"
 VERSION: Final = 2
+OF_THE_DISK: Final = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_READONLY")
 
 BOOK_TABLES: Final = ("account", "annex", "fact", "block", "cursor")
 
@@ -90,6 +93,25 @@ def _verify(db: sqlite3.Connection, path: Path, chain_id: int) -> None:
     if stored != chain_id:
         msg = f"state file {path} belongs to chain {stored}, the configuration says {chain_id}: use another store.path"
         raise WrongChain(msg)
+
+
+@contextlib.contextmanager
+def all_or_nothing(db: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction. Where the disk, or whoever holds the file, does not let it through: ``StateUnwritable``."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:  # a full disk has ended it already
+                db.execute("ROLLBACK")
+            raise
+    except sqlite3.OperationalError as error:
+        if not error.sqlite_errorname.startswith(OF_THE_DISK):
+            raise
+        msg = f"state file {path} cannot be written ({error}): look at the disk, its free space and the permissions"
+        raise StateUnwritable(msg) from error
 
 
 def examine(db: sqlite3.Connection, path: Path) -> None:

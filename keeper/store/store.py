@@ -19,7 +19,7 @@ import msgspec
 from keeper.core.book import Book, Change, dump, touched
 from keeper.core.events import Block
 from keeper.core.units import Address, BlockNumber, Hash, Timestamp
-from keeper.errors import StateCorrupt
+from keeper.errors import StateCorrupt, StateUnwritable
 from keeper.store import rows, schema
 
 DEPTH: Final = 128  # blocks that can be undone; design asks for at least 64
@@ -70,14 +70,8 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing."""
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.db
-        except BaseException:
-            if self.db.in_transaction:  # a full disk has ended it already
-                self.db.execute("ROLLBACK")
-            raise
-        self.db.execute("COMMIT")
+        with schema.all_or_nothing(self.db, self.path) as db:
+            yield db
 
     # markets -------------------------------------------------------------------------------------------------------
 
@@ -200,12 +194,16 @@ class Store:
         """Copy the books as they are now and return the block of the copy. Own connections: safe in a thread."""
         partial = self.path.with_name(f"{self.path.name}.partial")
         partial.unlink(missing_ok=True)
-        source = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
-        with contextlib.closing(source), contextlib.closing(sqlite3.connect(partial)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
-            number = int(copy.execute("SELECT max(number) FROM block").fetchone()[0])
-        partial.rename(self.checkpoint_path(number))
+        try:
+            source = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+            with contextlib.closing(source), contextlib.closing(sqlite3.connect(partial)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+                number = int(copy.execute("SELECT max(number) FROM block").fetchone()[0])
+            partial.rename(self.checkpoint_path(number))
+        except (sqlite3.OperationalError, OSError) as error:
+            partial.unlink(missing_ok=True)  # half a copy would keep a full disk full
+            raise StateUnwritable(f"no copy of {self.path} can be written ({error})") from error
         return number
 
     def checkpoint_hash(self, number: int) -> Hash | None:

@@ -1,5 +1,6 @@
 """Limits on what may be lost: fed by outcomes, held by the breaker and the caps, and remembered by the ledger."""
 
+import random
 from pathlib import Path
 
 from keeper.core.events import Block
@@ -120,3 +121,28 @@ def test_a_restart_remembers_a_day_of_losses(tmp_path: Path) -> None:
     journal.close()
     assert limits.losses.since(86_400, Timestamp(START)) == 90
     assert limits.losses.since(86_400, Timestamp(START), SOLD) == 90
+
+
+def test_a_restart_at_any_moment_finds_the_breaker_as_it_was(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    journal, limits = Journal(tmp_path / "state.sqlite", 31337), Limits(WIDE)
+    phases, number, when = set(), 1_000, START
+    for turn in range(80):
+        waited = draw.choice([1, 2, 10, 30, 70])  # blocks: less and more than a cool-down
+        number, when = number + waited, when + 12 * waited
+        limits.at(block(number, when))
+        bad = draw.random() < 0.75
+        one = change(-5 if bad else 5, str(turn), state=State.REVERTED if bad else State.LANDED, number=number)
+        assert one.line is not None
+        journal.write([one.entry if draw.random() < 0.5 else one.entry.to(State.FINAL)], [one.line])
+        limits.changed(one)
+        later = block(number + draw.choice([0, 1, 40]), when)
+        later = block(later.number, when + 12 * (later.number - number))
+        limits.at(later)
+        number, when = later.number, later.timestamp
+        again = Limits(WIDE)
+        again.restore(journal, later, 12)
+        assert (again.breaker.phase, again.halts()) == (limits.breaker.phase, limits.halts())
+        phases.add(again.breaker.phase)
+    journal.close()
+    assert phases == set(Phase)

@@ -17,7 +17,7 @@ from keeper.core.journal import JUDGED, OPEN, OUTCOMES, SPENT, TRANSITIONS, Entr
 from keeper.core.plans import Estimate, Plan
 from keeper.core.submissions import Simulated, Window
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Hash, Timestamp, Wei
-from keeper.errors import SignerError, StateCorrupt
+from keeper.errors import SignerError, StateCorrupt, StateUnwritable
 from keeper.executor import simulate
 from keeper.executor.records import Records
 from keeper.executor.simulate import Passed
@@ -227,6 +227,24 @@ async def test_a_waiter_that_is_cancelled_takes_nobody_along(path: Path) -> None
     first.cancel()
     await second
     assert journal.find("one") is not None
+    journal.close()
+
+
+async def test_a_full_disk_keeps_everybody_waiting_and_loses_nothing(path: Path) -> None:
+    journal = Journal(path, CHAIN)
+    records = Records(journal)
+    (pages,) = journal._db.execute("PRAGMA page_count").fetchone()
+    journal._db.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(40):
+        one = entry(f"{number}")
+        records.put(replace(one, variants=(replace(one.variants[0], raw=bytes(4_000)),)))
+    with pytest.raises(StateUnwritable, match="full"):
+        await records.saved()
+    assert journal.open() == []
+    records.put(entry("late"))
+    journal._db.execute("PRAGMA max_page_count = 100000")
+    await records.saved()
+    assert {one.id for one in journal.open()} == {*map(str, range(40)), "late"}
     journal.close()
 
 

@@ -460,12 +460,15 @@ async def alerts(status: Status, phone: Phone, **options: object) -> Alerts:
 async def test_a_day_of_a_keeper(phone: Phone) -> None:
     clock = Clock(20_000 * DAY)
     status = healthy(clock)
+    lost = 0
+    status.log_lost = lambda: lost
     told = await alerts(status, phone)
     for minute in range(24 * 60):
         clock.at += 60
         status.saw(101 + minute)
         status.stands(block(101 + minute - (9 if 600 <= minute < 640 else 0)), caught_up=True)
         status.drifts = 1 if minute > 700 else 0
+        lost = 7 if minute > 800 else 0
         told.look()
     await told.close()
     assert [one["title"] for one in phone.heard] == [
@@ -473,9 +476,10 @@ async def test_a_day_of_a_keeper(phone: Phone) -> None:
         "the books are more than 3 blocks behind",
         "over: the books are more than 3 blocks behind (after 40 min)",
         "the books differed from the chain",
+        "log lines are lost",
         "keeper stops",
     ]
-    assert (status.alerts_sent(), status.alerts_lost(), status.queues["alerts"]()) == (5, 0, 0)
+    assert (status.alerts_sent(), status.alerts_lost(), status.queues["alerts"]()) == (6, 0, 0)
 
 
 async def test_the_task_looks_again_and_again(phone: Phone) -> None:

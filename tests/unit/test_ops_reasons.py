@@ -145,7 +145,8 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(
     assert why(path, crowd[0]) is None
     assert known(reasons.of(crowd[0]))[2] == 2
     (line,) = logged()
-    assert (line["event"], line["error"], line["rows"]) == ("store.write_failed", "database or disk is full", "501")
+    assert (line["event"], line["rows"]) == ("store.write_failed", "501")
+    assert "database or disk is full" in str(line["error"])
     assert known(reasons.of(BOB))[-1] == RECOVERED
     store.db.execute("PRAGMA max_page_count = 100000")
     reasons.update(block(3), [skip(one, term="x" * 100) for one in crowd[1:]])

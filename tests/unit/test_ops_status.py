@@ -105,6 +105,14 @@ def test_each_obstacle_alone() -> None:
     status.caught_up = False
     assert hurdle(status) is Hurdle.BEHIND
     status = healthy()
+    status.caught_up, status.trouble = False, "the disk is full"
+    assert obstacles(status)[0].why.endswith("behind 100: the disk is full")
+    status = healthy()
+    status.stood_still = 61.0
+    assert hurdle(status) is Hurdle.BEHIND
+    status.stands(block(101), caught_up=True)
+    assert obstacles(status) == []
+    status = healthy()
     status.endpoints = {"own": Peer("frozen"), "other": Peer("behind")}
     assert hurdle(status) is Hurdle.ENDPOINT
     status = healthy()
