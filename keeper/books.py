@@ -15,10 +15,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from keeper.chain import reads
 from keeper.chain.endpoint import Limits
-from keeper.chain.health import Fault, Rules
+from keeper.chain.health import STALL_BLOCKS, Fault, Rules
 from keeper.chain.pool import PATIENCE, Pool
 from keeper.chain.retry import Patience
 from keeper.core.events import Block
@@ -33,6 +34,8 @@ from keeper.registry import PROTOCOLS
 from keeper.settings import Settings
 from keeper.store import schema
 from keeper.store.store import Store
+
+STALL: Final = 30.0  # seconds that a head may stay the same where blocks come fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ def endpoints(settings: Settings, patience: Patience = PATIENCE) -> Pool:
         in_flight=settings.chain.in_flight,
         batch=settings.chain.batch,
     )
-    return Pool(list(settings.chain.rpc), rules=Rules(chain_id=settings.chain.id), limits=limits, patience=patience)
+    chain = settings.chain
+    stall = max(STALL, STALL_BLOCKS * chain.block_time) if chain.stall is None else chain.stall
+    return Pool(list(chain.rpc), rules=Rules(chain_id=chain.id, stall=stall), limits=limits, patience=patience)
 
 
 async def require_chain(pool: Pool, chain_id: int) -> None:

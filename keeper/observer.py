@@ -189,6 +189,7 @@ class Observer:
     def look(self) -> None:
         """What endpoints, indexer and the like say now."""
         keeper, status = self._keeper, self._status
+        status.looks()
         if (newest := keeper.pool.newest) is not None:
             status.saw(newest.number)
         status.caught_up, status.trouble = keeper.live.ready and status.lag <= 1, keeper.live.trouble

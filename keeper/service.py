@@ -131,7 +131,7 @@ class Service:
         self.status.stopping = True
         gate = self._keeper.gate
         log.info("daemon.stopping", signal=self._signals.name, in_flight=gate.in_flight if gate else 0)
-        if not await self._keeper.drain(time.time() + self._args.drain):
+        if not await self._keeper.drain(time.monotonic() + self._args.drain):
             left = gate.in_flight if gate else 0
             log.warning("daemon.drain_timeout", in_flight=left, waited_s=float(self._args.drain))
 

@@ -55,6 +55,9 @@ class Chain(_Section):
     fee_in_header: bool = Field(default=False, description="headers say both, as OP-stack chains do since Holocene")
     timeout: Seconds = Field(5.0, description="seconds for one call")
     long_timeout: Seconds = Field(20.0, description="seconds for the logs of a range, which nodes answer slowly")
+    stall: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="seconds without a new block that mean a frozen endpoint; 0: none; default: 8 blocks, or 30"
+    )
     in_flight: Count = Field(32, description="requests under way at once, per endpoint")
     batch: Count = Field(100, description="calls in one request, until an endpoint says less")
 

@@ -18,6 +18,7 @@ EWMA: Final = 0.2  # weight of the newest sample
 ERROR_COST: Final = 2.0  # seconds that a certain failure costs, in the score
 LAG_COST: Final = 1.0  # seconds that a block of lag costs
 STICKY: Final = 2.0  # the endpoint in use is left only for one that is this many times better
+STALL_BLOCKS: Final = 8
 MARGIN: Final = 0.05  # seconds of difference that are not worth a change
 
 
@@ -73,8 +74,14 @@ class Rules:
     chain_id: int | None = None  # None: whatever the first endpoint says
     max_lag: int = 1  # blocks; at two behind it is out
     block_time: float | None = None  # seconds; None where blocks come at will
-    stall_blocks: int = 8  # block times without a new head
+    stall: float | None = None  # seconds without a new head; None: so many block times, if that is known
     max_failures: int = 3  # in a row, between two probes
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a head may stay the same."""
+        stall = STALL_BLOCKS * (self.block_time or 0.0) if self.stall is None else self.stall
+        return stall or math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ def _alone(
         return Fault.WRONG_CHAIN
     if any(truth.get(number, own) != own for number, own in seen.anchors.items()):
         return Fault.FORKED
-    if rules.block_time is not None and seen.same_head_for > rules.block_time * rules.stall_blocks:
+    if seen.same_head_for > rules.patience:
         return Fault.FROZEN
     return None
 

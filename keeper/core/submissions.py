@@ -64,7 +64,7 @@ class Submission:
     tx_hashes: tuple[Hash, ...]
     target_block: BlockNumber
     window: Window
-    deadline_ts: float  # wall clock, seconds since the epoch: later than this nothing more is handed over
+    deadline_ts: float  # by the monotonic clock, which never jumps: later than this nothing more is handed over
     bid: Bid
     sim: Simulated
     revision: int = 0

@@ -17,7 +17,7 @@ from keeper.core.plans import VenueKind
 from keeper.core.units import Address
 from keeper.devnet.anvil import AnvilOptions
 from keeper.devnet.build import make_world
-from keeper.devnet.relay import StandInRelay
+from keeper.devnet.relay import SLOT_SECONDS, StandInRelay
 from keeper.devnet.uniswap import contract_artifact
 from keeper.devnet.world import World
 from keeper.executor.deploy import CREATE2_FACTORY
@@ -40,15 +40,17 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path, accounts: int, seed: int, callers: Sequence[Address]) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, accounts: int, seed: int, callers: Sequence[Address], slot_seconds: int = SLOT_SECONDS
+) -> AsyncIterator[Stage]:
     """Set the stage for ``callers``: the keeper's own accounts."""
     options = AnvilOptions(no_mining=True, order="fifo", tx_gas_limit=True)
     with make_world("3.0.2", options) as world:
         world.borrowers(accounts, seed)
         world.fund(OWNER, *callers)
         executor = deploy_executor(world, callers)
-        async with StandInRelay(world.anvil.url, seed=seed) as relay:
-            yield Stage(world, relay, executor, settings_of(world, relay, executor, folder))
+        async with StandInRelay(world.anvil.url, seed=seed, slot_seconds=slot_seconds) as relay:
+            yield Stage(world, relay, executor, settings_of(world, relay, executor, folder, slot_seconds))
 
 
 def factories(world: World) -> tuple[Factory, Factory]:
@@ -71,14 +73,16 @@ def deploy_executor(world: World, callers: Sequence[Address]) -> Address:
     return address
 
 
-def settings_of(world: World, relay: StandInRelay, executor: Address, folder: Path) -> Settings:
+def settings_of(
+    world: World, relay: StandInRelay, executor: Address, folder: Path, slot_seconds: int = SLOT_SECONDS
+) -> Settings:
     """The configuration an operator of this world would write."""
     values: dict[str, Any] = {
         "chain": {
             "id": world.anvil.options.chain_id,
             "rpc": [relay.rpc],
             "ws": [relay.ws],
-            "block_time": 12,
+            "block_time": slot_seconds,
             "wrapped_native": world.asset("WETH"),
         },
         "markets": [{"protocol": "aave_v3", "address": world.layout.aave.provider, "from_block": 0}],

@@ -86,6 +86,7 @@ def _pointed(settings: Settings, fork: Fork, *, shocked: bool) -> Settings:
         "rpc": (fork.url,),
         "ws": (),
         "timeout": timeout,
+        "stall": 0.0,
         "long_timeout": max(settings.chain.long_timeout, PATIENCE),
     }
     risk = {"divergence": ANY} if shocked else {}

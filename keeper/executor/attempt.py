@@ -89,7 +89,7 @@ class Outbox:
         fanout: Fanout,
         records: Records,
         pace: Pace,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._simulator, self._signer, self._fanout, self._records = simulator, signer, fanout, records
         self._pace = pace
@@ -203,7 +203,7 @@ class Outbox:
 
     def _hand_over(self, passed: Passed, job: Job, signed: SignedTransaction) -> None:
         now = self._now()
-        self._revision = max(self._revision + 1, int(now * 1000))  # grows across restarts too
+        self._revision = max(self._revision + 1, time.time_ns() // 10**6)  # grows across restarts too
         window = Window(passed.target, job.until)
         submission = passed.submission(
             job.entry.id, signed.raw, signed.hash, window, now + self._pace.patience, self._revision

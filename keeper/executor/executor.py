@@ -75,7 +75,7 @@ class Executor:
         fanout: Fanout,
         journal: Journal,
         setup: Setup,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.listeners: list[Callable[[Change], None]] = []
         self._node, self._signer, self._setup, self._now = node, signer, setup, now

@@ -45,7 +45,7 @@ class Fanout:
         failures: int = FAILURES,
         cooldown: float = COOLDOWN,
         in_flight: int = IN_FLIGHT,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lanes = tuple(_Lane(c, Breaker(failures, cooldown), asyncio.Semaphore(in_flight)) for c in channels)
         self._now = now

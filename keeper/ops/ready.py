@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from keeper.ops.status import Status
+from keeper.ops.status import OLD, Status
 from keeper.ops.values import Peer, TaskState
 
 
@@ -53,8 +53,8 @@ def _watching(status: Status) -> Iterator[Obstacle]:
     if not status.caught_up:
         where = f"{status.lag} blocks behind {status.head}" if status.tip else "the books are not built yet"
         yield Obstacle(Hurdle.BEHIND, f"{where}: {status.trouble}" if status.trouble else where)
-    if status.stood_still:
-        yield Obstacle(Hurdle.BEHIND, f"stood still for {status.stood_still:.0f} s, and no block since")
+    if still := status.stood_still or (status.age if status.age > OLD else 0.0):
+        yield Obstacle(Hurdle.BEHIND, f"stood still for {still:.0f} s, and no block since")
     if status.silent:
         yield Obstacle(Hurdle.SILENT, f"no new block for {status.silence:.0f} s")
     if not any(peer.well for peer in status.endpoints.values()):

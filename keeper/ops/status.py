@@ -23,6 +23,7 @@ JUDGED: Final = 200  # the last outcomes and settlements, by which keeper is jud
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 SILENT: Final = 60.0  # seconds without a new block that mean trouble, unless blocks are slower than that
 SILENT_BLOCKS: Final = 5
+OLD: Final = 5.0  # seconds since the last look at the parts, after which what is known of them is not to be relied on
 
 
 class Steps:
@@ -58,6 +59,7 @@ class Status:
     caught_up: bool = False
     trouble: str = ""  # what ended the last step; empty: it went well
     stood_still: float = 0.0  # seconds that the process stood still, until the books have moved on
+    looked: float | None = None  # when the parts were looked at last, by the clock
     reorgs: int = 0
     drifts: int = 0
     feeds: Feeds = field(default_factory=Feeds)
@@ -111,6 +113,12 @@ class Status:
         self.stood_still = 0.0
         self.saw(block.number)
 
+    def looks(self) -> None:
+        """The parts are looked at. A long time since the last look means that the process stood still."""
+        if self.age > OLD:
+            self.stood_still = self.age
+        self.looked = self.clock()
+
     def took(self, steps: Mapping[str, float]) -> None:
         """Seconds that each step of a story took."""
         for name, seconds in steps.items():
@@ -146,6 +154,11 @@ class Status:
     def lag(self) -> int:
         """Blocks between the head and the books."""
         return max(self.head - self.tip, 0)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last look at the parts."""
+        return 0.0 if self.looked is None else self.clock() - self.looked
 
     @property
     def silence(self) -> float | None:

@@ -65,8 +65,6 @@ class Watchdog:
     def _late(self, seconds: float) -> None:
         self._lags.append(max(seconds, 0.0))
         self._status.loop_lag = max(self._lags)
-        if seconds > self._status.block_time:  # what is known is older than it looks
-            self._status.stood_still = seconds
         if seconds > self._pace.slow:
             _log.warning("daemon.lagging", lag_s=round(seconds, 3))
 

@@ -27,9 +27,20 @@ ENVIRON: Final = {"TEST_KEYS": ",".join(KEYS)}
 Line = dict[str, Any]
 
 
-def configuration(at: Stage, *, signer: bool = True, extra: str = "", risk: str = "", policy: str = "") -> str:
-    """The file that an operator of the stage's world would write."""
+def configuration(
+    at: Stage,
+    *,
+    signer: bool = True,
+    extra: str = "",
+    risk: str = "",
+    policy: str = "",
+    chain: str = "",
+    store: Path | None = None,
+    node: tuple[str, str] | None = None,
+) -> str:
+    """The file that an operator of the stage's world would write. ``node``: another way to it, HTTP and websocket."""
     settings = at.settings
+    rpc, ws = node or (at.relay.rpc, at.relay.ws)
     venues = "\n".join(
         f'[[venues]]\nkind = "{one.kind}"\naddress = "{one.address}"\ninit_code_hash = "{one.init_code_hash}"'
         for one in settings.venues
@@ -44,9 +55,10 @@ url = "{at.relay.url}"
     return f"""
 [chain]
 id = {settings.chain.id}
-rpc = ["{at.relay.rpc}"]
-ws = ["{at.relay.ws}"]
-block_time = 12
+rpc = ["{rpc}"]
+ws = ["{ws}"]
+block_time = {settings.chain.block_time}
+{chain}
 wrapped_native = "{settings.chain.wrapped_native}"
 [[markets]]
 protocol = "aave_v3"
@@ -62,7 +74,7 @@ profit_recipient = "{settings.executor.profit_recipient}"
 [risk]
 {risk}
 [store]
-path = "{settings.store.path}"
+path = "{store or settings.store.path}"
 [ops]
 port = 0
 audit_every = 10
@@ -137,16 +149,16 @@ class Theatre:
     def configure(self, **how: Any) -> None:
         self.config.write_text(configuration(self.at, **how), encoding="utf-8")
 
-    def start(self, *words: str) -> Service:
-        """A service, which is ended with the theatre at the latest."""
+    def start(self, *words: str, under: Sequence[str] = (), **environ: str) -> Service:
+        """A service, which is ended with the theatre at the latest. ``under``: a command that becomes it."""
         log = self.folder / f"log-{len(self._services)}.jsonl"
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("KEEPER_")} | ENVIRON
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KEEPER_")}
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [SCRIPT, "run", "--config", str(self.config), *words],
+                [*under, SCRIPT, "run", "--config", str(self.config), *words],
                 stderr=out,
                 stdout=subprocess.DEVNULL,
-                env=environ,
+                env=inherited | ENVIRON | environ,
             )
         self._services.append(Service(process, log))
         return self._services[-1]
@@ -197,9 +209,9 @@ class Theatre:
 
 
 @contextlib.asynccontextmanager
-async def theatre(folder: Path, seed: int, accounts: int = 25) -> AsyncIterator[Theatre]:
+async def theatre(folder: Path, seed: int, accounts: int = 25, slot_seconds: int = 12) -> AsyncIterator[Theatre]:
     """A stage with its curtain up."""
-    async with stage(folder, accounts, seed, SIGNERS) as at:
+    async with stage(folder, accounts, seed, SIGNERS, slot_seconds) as at:
         place = Theatre(at, folder)
         try:
             yield place

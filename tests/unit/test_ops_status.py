@@ -14,7 +14,7 @@ from keeper.core.units import MAX_U256, WAD, Address, BaseValue, BlockNumber, Ti
 from keeper.ops.census import BANDS, UNKNOWN, Census, Taker, band
 from keeper.ops.metrics import Metrics
 from keeper.ops.ready import Hurdle, alive, obstacles
-from keeper.ops.status import BUCKETS, JUDGED, RECENT, Status, Steps
+from keeper.ops.status import BUCKETS, JUDGED, OLD, RECENT, Status, Steps
 from keeper.ops.values import Feeds, Mode, Opportunity, Outcome, Peer, Purse, Settlement, TaskState, coins
 from tests.unit.ops_world import ALICE, ASSET, ETHER, MARKET, SIGNER, Clock, block, healthy
 
@@ -107,8 +107,12 @@ def test_each_obstacle_alone() -> None:
     status = healthy()
     status.caught_up, status.trouble = False, "the disk is full"
     assert obstacles(status)[0].why.endswith("behind 100: the disk is full")
-    status = healthy()
-    status.stood_still = 61.0
+    clock = Clock()
+    status = healthy(clock)
+    status.looks()
+    clock.at += 2 * OLD
+    assert hurdle(status) is Hurdle.BEHIND
+    status.looks()
     assert hurdle(status) is Hurdle.BEHIND
     status.stands(block(101), caught_up=True)
     assert obstacles(status) == []

@@ -223,10 +223,6 @@ async def test_a_late_loop_is_told_by_itself(logged: Logged) -> None:
     await asyncio.sleep(0.05)
     time.sleep(0.2)  # noqa: ASYNC251 - that is what is wrong here
     await until(lambda: status.loop_lag > 0.15)
-    assert status.stood_still == 0.0
-    status.block_time = 0.1
-    time.sleep(0.2)  # noqa: ASYNC251 - longer than a block takes
-    await until(lambda: status.stood_still > 0.15)
     watching.cancel()
     told = [float(str(line["lag_s"])) for line in logged() if line["event"] == "daemon.lagging"]
     assert max(told) == pytest.approx(status.loop_lag, abs=0.001)

@@ -57,7 +57,7 @@ def submission() -> Submission:
         tx_hashes=(Hash("0x" + "aa" * 32),),
         target_block=BlockNumber(100),
         window=Window(BlockNumber(100), BlockNumber(103)),
-        deadline_ts=time.time() + 5,
+        deadline_ts=time.monotonic() + 5,
         bid=Bid(Wei(1), Bps(9000), Wei(10**15)),
         sim=Simulated(BlockNumber(99), 400_000, Wei(10**15), Amount(10**16)),
     )
@@ -194,7 +194,7 @@ async def test_an_endless_answer_is_cut(transport: Transport) -> None:
 
 async def test_after_the_deadline_nothing_leaves(transport: Transport) -> None:
     server = Server()
-    late = replace(submission(), deadline_ts=time.time() - 0.001)
+    late = replace(submission(), deadline_ts=time.monotonic() - 0.001)
     async with serving(server.handle) as url:
         ack = await channel("titan", url, transport).submit(late)
         (fanned,) = await Fanout([channel("titan", url, transport)]).submit(late)
@@ -206,7 +206,7 @@ async def test_the_deadline_ends_the_exchange_before_the_transport_does() -> Non
     server = Server()
     server.gate.clear()
     async with Transport(total=60) as patient, serving(server.handle) as url:
-        soon = replace(submission(), deadline_ts=time.time() + 0.2)
+        soon = replace(submission(), deadline_ts=time.monotonic() + 0.2)
         ack = await channel("titan", url, patient).submit(soon)
         server.gate.set()
     assert ack.status is AckStatus.UNKNOWN

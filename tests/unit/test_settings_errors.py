@@ -58,7 +58,7 @@ from_block = -1
             (
                 "keeper.toml:5: chain.bacth: unknown key; did you mean batch? known here:"
                 " id, rpc, ws, block_time, wrapped_native, fee_elasticity, fee_denominator,"
-                " fee_in_header, timeout, long_timeout, in_flight, batch"
+                " fee_in_header, timeout, long_timeout, stall, in_flight, batch"
             ),
             (
                 "keeper.toml:9: markets.0.address = '0x12': an address is 0x and 40 hex digits"

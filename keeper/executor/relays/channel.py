@@ -28,7 +28,7 @@ class HttpChannel:
         dialect: Dialect,
         transport: Transport,
         identity: Identity,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._url = url
