@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
+from keeper.core.events import Block
 from keeper.core.journal import Line, State
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.submissions import Ack, AckStatus, BestEffort, Capability, Channel, ChannelStatus, Submission
@@ -19,9 +20,10 @@ from keeper.gate import BREAKER, LOSS_CAP
 from keeper.indexer.audit import live_rows
 from keeper.ops.alerts import Alerts
 from keeper.ops.census import Taker
+from keeper.ops.feeds import judged
 from keeper.ops.notices import Alert, Severity
 from keeper.ops.status import Status
-from keeper.ops.values import Feeds, Opportunity, Outcome, Peer, Purse, Settlement
+from keeper.ops.values import Opportunity, Outcome, Peer, Purse, Settlement
 from keeper.store.reasons import Reasons
 
 EVERY: Final = 1.0  # seconds between two looks at the parts
@@ -103,6 +105,7 @@ class Observer:
         status.took(moment.steps)
         self._halted(moment.halts)
         self._purses()
+        self._feeds(moment.block)
         for plan in plans:
             self._became(plan, Outcome.PLANNED)
         skips = [*moment.packed.skips, *self._unsent(moment)]
@@ -204,18 +207,22 @@ class Observer:
         tip = self._keeper.indexer.tip
         if tip is None:
             return
-        taker, prices = Taker(), 0
+        taker = Taker()
         for market in self._keeper.indexer.markets:
             if market.surveyed is None:
                 continue
-            prices += len(market.adapter.assets(market.book))
             for turn, row in enumerate(live_rows(market.book)):
                 if turn % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
                 health = market.adapter.health(market.book, row, tip.timestamp)
                 taker.add(market.adapter.name, market.adapter.market, market.book.account(row), health)
         self._status.census = taker.done(tip.number, tip.timestamp)
-        self._status.feeds = Feeds(total=prices)
+
+    def _feeds(self, block: Block) -> None:
+        keeper, risk = self._keeper, self._keeper.settings.risk
+        total = sum(len(market.adapter.assets(market.book)) for market in keeper.indexer.markets)
+        oracles = keeper.knowledge.known().oracles
+        self._status.feeds = judged(oracles, total, block.timestamp, risk.oracle_grace, risk.sequencer_grace)
 
     def _purses(self) -> None:
         executor = self._keeper.executor

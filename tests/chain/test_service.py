@@ -22,15 +22,18 @@ async def test_a_crash_is_liquidated_and_everything_can_be_asked(tmp_path: Path,
         assert "moved by another keeper" in second.stderr
 
         await at.crash()
-        landed = await service.until("liquidation.included", 2, at.slot)
+        await service.until("liquidation.included", 2, at.slot)
         status, text = await service.get("/opportunities")
         assert status == 200
-        assert int(json.loads(text)["outcomes"]["included"]) >= 2
+        seen = json.loads(text)
+        assert int(seen["outcomes"]["included"]) >= 2
+        landed = next(one["accounts"][0] for one in seen["opportunities"] if one["outcome"] == "included")
         metrics = (await service.get("/metrics"))[1]
         assert 'keeper_opportunities_total{outcome="included"}' in metrics
         assert 'keeper_step_seconds_bucket{le="+Inf",step="plan"}' in metrics
         assert 'keeper_relay_up{relay="flashbots"} 1.0' in metrics
-        why = await at.command("why", next(line["account"] for line in landed if "account" in line), "--json")
+        assert "keeper_feeds_stale 0.0" in metrics
+        why = await at.command("why", landed, "--json")
         assert why.returncode == 0
         assert json.loads(why.stdout.splitlines()[0])["verdict"] in {"landed_provisional", "in flight"}
 

@@ -26,6 +26,7 @@ from tests.chain.service_stage import Service, Theatre
 BACK: Final = 0.98  # share of its distance from the start that the market keeps from one move to the next
 STEP: Final = 0.012  # standard deviation of a move
 MOVES_EVERY: Final = 3  # slots
+STABLES_EVERY: Final = 300  # slots
 PEOPLE: Final = 3  # who do something in a slot
 PATIENCE: Final = 60.0  # seconds for one block
 EVERY: Final = 10  # blocks between two looks at the process
@@ -51,7 +52,14 @@ class Walk:
         level = BACK * self._level + self._draw.gauss(0.0, STEP)
         factor, self._level = math.exp(level - self._level), level
         actors = self._at.actors
-        return [*actors.move(Moment(factor)), *actors.follow()]
+        told = self._stables() if self._turn % STABLES_EVERY == 0 else []
+        return [*actors.move(Moment(factor)), *actors.follow(), *told]
+
+    def _stables(self) -> list[Tx]:
+        """Their feeds keep their promise of an answer a day, though nothing has changed."""
+        world = self._at.at.world
+        rest = [symbol for symbol in world.layout.feeds if symbol not in VOLATILE]
+        return [world.set_price_tx(symbol, world.feed_price(symbol)) for symbol in rest]
 
     def _person(self) -> list[Tx]:
         world, who = self._at.at.world, self._draw.choice(self._people)
