@@ -84,6 +84,12 @@ def _deploy(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object")
 
 
+def _calc(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="which calculator; a list of them when left out")
+    parser.add_argument("values", nargs="*", metavar="NAME=VALUE", help="what it takes")
+    parser.add_argument("--json", action="store_true", help="one object")
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--accounts", type=_natural, default=25, metavar="N", help="borrowers (default 25)")
     parser.add_argument("--seed", type=_natural, default=7, metavar="N", help="another story (default 7)")
@@ -111,6 +117,7 @@ COMMANDS: Final = (
     Command("accounts", "every borrower and its health", "keeper.commands.accounts", "accounts", _accounts),
     Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
     Command("why", "why an account is not liquidated", "keeper.commands.why", "why", _why),
+    Command("calc", "calculators of margin, by venue", "keeper.commands.calc", "calc", _calc, configured=False),
     Command("report", "what the book implies: the risk desk", "keeper.commands.report", "report", report_flags.add),
     Command(
         "deploy", "put the executor on the chain and give it its roles", "keeper.commands.deploy", "deploy", _deploy

@@ -9,14 +9,17 @@ from typing import Final
 
 from keeper.commands.report_flags import settled
 from keeper.commands.scenes import Scene, scene
+from keeper.commands.stressing import stressed
 from keeper.commands.tables import say, show
 from keeper.core.units import Address
 from keeper.errors import ConfigError, Exit
 from keeper.output import emit
 from keeper.progress_bar import reporter
 from keeper.reports import cascade as cascades
+from keeper.reports import eta
 from keeper.reports import ladder as ladders
 from keeper.reports.pages import cascade as cascade_page
+from keeper.reports.pages import eta as eta_page
 from keeper.reports.pages import ladder as ladder_page
 from keeper.reports.pages.html import html
 from keeper.reports.pages.page import Page
@@ -25,12 +28,13 @@ from keeper.reports.snapshot import Snapshot
 from keeper.settings import Settings
 
 Maker = Callable[[Snapshot, Namespace], Page]
-SELLING: Final = frozenset({"cascade"})
+SELLING: Final = frozenset({"cascade", "stress"})
 
 
 async def report(settings: Settings, args: Namespace) -> int:
     """Look, compute, tell."""
     args = settled(args)
+    args.block_time = settings.chain.block_time
     with reporter() as progress:
         async with scene(settings, args.block, args.market, progress, pools=args.name in SELLING) as seen:
             pages = await _pages(seen, args)
@@ -95,4 +99,14 @@ def shocked(snap: Snapshot, shocks: Sequence[tuple[str, float]]) -> Mapping[Addr
     return found
 
 
-PAGES: Final[Mapping[str, Maker]] = {"ladder": _ladder, "cascade": _cascade}
+def _eta(snap: Snapshot, args: Namespace) -> Page:
+    return eta_page.page(snap, eta.etas(snap, _sigma(args)), args.sigma, args.limit)
+
+
+def _sigma(args: Namespace) -> float:
+    if args.sigma <= 0:
+        raise ConfigError(f"--sigma {100 * args.sigma:g}%: a volatility is more than nothing")
+    return float(args.sigma)
+
+
+PAGES: Final[Mapping[str, Maker]] = {"ladder": _ladder, "cascade": _cascade, "eta": _eta, "stress": stressed}

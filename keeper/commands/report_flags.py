@@ -17,6 +17,8 @@ from keeper.errors import ConfigError
 REPORTS: Final[Mapping[str, str]] = {
     "ladder": "what becomes liquidatable at each price",
     "cascade": "a shock, its liquidations, their sales, and what those do",
+    "stress": "many price paths: value at risk, liquidations at risk, coverage, drain",
+    "eta": "who is next, and when",
 }
 
 
@@ -63,6 +65,18 @@ def shock(text: str) -> tuple[str, float]:
 natural.__name__, share.__name__, shock.__name__ = "whole number", "percentage (20%)", "shock (SYM=-20%)"
 
 OPTIONS: Final = (
+    Option("--limit", frozenset({"eta"}), "accounts in the table (default 20)", natural, "N", 20),
+    Option("--sigma", frozenset({"eta", "stress"}), "yearly volatility (default 80%%)", share, "P%", 0.8),
+    Option("--paths", frozenset({"stress"}), "paths (default 1000)", natural, "N", 1_000),
+    Option("--path-steps", frozenset({"stress"}), "steps of a path (default 8)", natural, "N", 8),
+    Option("--days", frozenset({"stress"}), "length of a path (default 1)", natural, "N", 1),
+    Option("--seed", frozenset({"stress"}), "of all draws (default 1)", natural, "N", 1),
+    Option("--correlation", frozenset({"stress"}), "of all prices (default 80%%)", share, "P%", 0.8),
+    Option("--depeg", frozenset({"stress"}), "a further scenario: it falls at once", shock, "SYM=-10%", many=True),
+    Option("--fund", frozenset({"stress"}), "insurance fund, base currency; else what the market says", natural, "N"),
+    Option("--gas", frozenset({"stress"}), "of one liquidation (default 600000)", natural, "N", 600_000),
+    Option("--gas-price", frozenset({"stress"}), "gwei (default 20)", natural, "N", 20),
+    Option("--block-gas", frozenset({"stress"}), "gas of a block (default 30000000)", natural, "N", 30_000_000),
     Option("--asset", frozenset({"ladder"}), "only this one moves; may be repeated", str, "SYM", many=True),
     Option("--steps", frozenset({"ladder"}), "price steps (default 50)", natural, "N", 50),
     Option("--depth", frozenset({"ladder"}), "down to this fall (default 50%%)", share, "P%", 0.5),

@@ -22,6 +22,11 @@ def mid(pool: Pool, sold: Address) -> Fraction | None:
     return None if found is None else Fraction(found[0] * PIPS, found[1] * (PIPS - pool.fee))
 
 
+def holds(pool: Pool, token: Address) -> bool:
+    """Whether it is one of the pool's tokens."""
+    return token in (pool.token0, pool.token1)
+
+
 def other(pool: Pool, token: Address) -> Address:
     """The pool's other token."""
     return pool.token1 if token == pool.token0 else pool.token0
@@ -46,7 +51,7 @@ def reference(liquidity: Liquidity, asset: Address, anchors: Collection[Address]
 
 def _longer(liquidity: Liquidity, way: Path) -> Iterator[Path]:
     last = way.tokens[-1]
-    ends = {other(pool, last) for pool in liquidity.pools.values() if last in (pool.token0, pool.token1)}
+    ends = {other(pool, last) for pool in liquidity.pools.values() if holds(pool, last)}
     for end in sorted(ends - set(way.tokens)):
         pool = deepest(liquidity.between(last, end), last)
         if pool is not None:

@@ -163,19 +163,19 @@ class Snapshot:
         rows, fixed, moved = (np.concatenate([part[i] for part in parts] or [np.zeros(0)]) for i in range(3))
         return Lines(rows.astype(np.uint32), fixed, moved)
 
-    def held(self, rows: Rows | Ints | None = None) -> Held:
-        """Positions of all accounts on the screen, or of some."""
+    def held(self, rows: Rows | Ints | None = None, at: Table | None = None) -> Held:
+        """Positions of all accounts on the screen, or of some; weighed by another table than the snapshot's."""
         chosen = None if rows is None else np.zeros(max(len(self.book), 1), bool)
         if chosen is not None and rows is not None:
             chosen[rows] = True
-        parts = list(self._positions(chosen))
+        parts = list(self._positions(chosen, at or self.now))
         starts = np.cumsum([0, *(len(part[0]) for part in parts)])
         of = [part[1] + start for part, start in zip(parts, starts, strict=False)]
         flat = [np.concatenate([part[i] for part in parts] or [np.zeros(0)]) for i in (0, 2, 3, 4)]
         places = np.concatenate(of or [np.zeros(0)]).astype(np.int64)
         return Held(places, flat[1].astype(np.int64), flat[2], flat[3], flat[0].astype(np.uint32))
 
-    def _positions(self, chosen: Mask | None) -> Iterator[tuple[Rows, Ints, Ints, Floats, Floats]]:
+    def _positions(self, chosen: Mask | None, at: Table) -> Iterator[tuple[Rows, Ints, Ints, Floats, Floats]]:
         levels = self.now.levels[self.now.assets.of]
         for group in self.screen.groups:
             members = group.rows[: group.count]
@@ -183,5 +183,5 @@ class Snapshot:
             codes, amounts = group.codes[:, keep], group.amounts[:, keep].astype(np.float64)
             of = np.broadcast_to(np.arange(len(keep)), codes.shape)
             worth = amounts * (self.values * levels)[codes]
-            weighed = amounts * self.now.weights[codes]
+            weighed = amounts * at.weights[codes]
             yield members[keep], of.ravel(), self.now.assets.of[codes].ravel(), worth.ravel(), weighed.ravel()
