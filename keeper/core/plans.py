@@ -283,6 +283,8 @@ class Reason(Enum):
     SELF = "self_liquidation"
     QUARANTINED = "market.quarantined"
     NO_LIQUIDITY = "market.no_liquidity"
+    FULL = "market.full"  # its auctions already ask for as much as it lets them
+    RESET = "auction.reset"  # too old or too cheap: somebody has to reset it first
     HALTED = "risk.halted"  # the kill switch, the breaker or a cap on losses stops all sending
     READ_ONLY = "read_only"  # worth sending, and there is nobody to sign
     NOT_SENT = "not_sent"  # planned, and refused on its way out: by a simulation, for want of a free account

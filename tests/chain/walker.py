@@ -5,7 +5,7 @@ Most actions are legal, some revert: both are what a chain sees. The walk is a p
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from keeper.core.book import Book
@@ -13,10 +13,11 @@ from keeper.core.units import MAX_U256, Address
 from keeper.devnet.layout import ADMIN, USD, EMode, RiskSpec, TokenSpec
 from keeper.devnet.rpc import Reverted, Tx
 from keeper.devnet.world import World
+from tests.chain.player import Player
 
 
 @dataclass
-class Walk:
+class Walk(Player):
     """Draws actions and puts them on chain, a few to a block; ``done`` counts by kind what was not reverted."""
 
     world: World
@@ -32,7 +33,7 @@ class Walk:
         self.random = random.Random(self.seed)
         self.accounts = [Address(f"0x{self.random.getrandbits(160):040x}") for _ in range(self.people)]
         self.symbols = list(self.world.layout.reserves)
-        self.kinds: dict[str, tuple[int, Callable[[], list[Tx]]]] = {
+        self.kinds = {
             "supply": (24, self.supply),
             "borrow": (26, self.borrow),
             "repay": (14, self.repay),
@@ -46,10 +47,6 @@ class Walk:
         }
         if self.stable_debt:
             self.kinds["stable"] = (4, self.stable)
-
-    @property
-    def actions(self) -> int:
-        return self.done.total()
 
     @property
     def stable_debt(self) -> bool:
@@ -81,31 +78,6 @@ class Walk:
             if symbol != "USDC":
                 self.submit([("price", self.world.set_price_tx(symbol, self.world.price(symbol) * 2 // 5), True)])
                 yield self.world.block_number()
-
-    def play_block(self) -> None:
-        """One block of up to five actions."""
-        if self.random.random() < 0.08:
-            self.world.advance(self.random.choice([1, 60, 3600, 86_400, 30 * 86_400]))
-        names = self.random.choices(
-            list(self.kinds), [weight for weight, _ in self.kinds.values()], k=self.random.randint(1, 5)
-        )
-        drawn = [(name, self.kinds[name][1]()) for name in names]
-        self.submit([(name, tx, at == len(txs) - 1) for name, txs in drawn for at, tx in enumerate(txs)])
-
-    def submit(self, txs: list[tuple[str, Tx, bool]]) -> None:
-        """All in one block; a transaction that reverts is part of the story. Only an action's last one counts."""
-        rpc = self.world.anvil.rpc
-        rpc.rpc("evm_setAutomine", False)
-        hashes: dict[str, str] = {}
-        for name, tx, counts in txs:
-            sent = rpc.rpc("eth_sendTransaction", tx.params())
-            if counts:
-                hashes[sent] = name
-        rpc.rpc("evm_mine")
-        rpc.rpc("evm_setAutomine", True)
-        receipts = rpc.batch([("eth_getTransactionReceipt", (one,)) for one in hashes])
-        for name, receipt in zip(hashes.values(), receipts, strict=True):
-            (self.done if receipt is not None and receipt["status"] == "0x1" else self.reverted)[name] += 1
 
     # a market's life -----------------------------------------------------------------------------------------------
 

@@ -1,1 +1,0 @@
-"""Morpho Blue: isolated markets of one contract, liquidated by callback."""

@@ -1,0 +1,48 @@
+"""After every block of a random walk over a Maker-like market, every urn and auction equals the chain's own view."""
+
+from pathlib import Path
+
+import pytest
+
+from keeper.chain.pool import Pool
+from keeper.devnet.world import World
+from keeper.indexer.audit import audit, live_rows
+from keeper.indexer.indexer import Indexer
+from keeper.protocols.maker_clip.adapter import MakerClip
+from keeper.store.store import Store
+from tests.chain.maker_walker import MakerWalk
+from tests.chain.walker import difference
+
+
+async def walk(world: World, path: Path, seed: int, actions: int, people: int) -> MakerWalk:
+    """Walk, index and compare block by block."""
+    played = MakerWalk(world, seed, people)
+    chainlog = played.maker.chainlog.address
+    store = Store(path / "state.sqlite", 31337)
+    async with Pool([world.anvil.url]) as chain:
+        indexer = Indexer(chain, store, [(MakerClip(chainlog), 0)])
+        for number in played.blocks(actions):
+            block = await indexer.advance()
+            assert block.number == number
+            market = indexer.markets[0]
+            drifts = await audit(chain, market, live_rows(market.book), block)
+            assert not drifts, (
+                f"seed {seed}, block {number}, after {played.actions} actions: {drifts[0]} of {len(drifts)}"
+            )
+        afresh = Indexer(chain, Store(path / "fresh.sqlite", 31337), [(MakerClip(chainlog), 0)])
+        assert (await afresh.advance()).hash == block.hash
+        assert not difference(afresh.markets[0].book, market.book), "history at once differs from block by block"
+    store.close()
+    print(f"seed {seed}: done {dict(played.done)}, reverted {dict(played.reverted)}, {len(market.book)} accounts")  # noqa: T201
+    return played
+
+
+async def test_every_block_of_a_short_walk(world: World, tmp_path: Path, seed: int) -> None:
+    played = await walk(world, tmp_path, seed, actions=150, people=8)
+    assert min(played.done["bark"], played.done["take"], played.done["fork"]) > 0
+
+
+@pytest.mark.slow
+async def test_every_block_of_a_long_walk(world: World, tmp_path: Path, seed: int) -> None:
+    played = await walk(world, tmp_path, seed, actions=1_200, people=25)
+    assert {kind: played.done[kind] for kind in played.kinds if played.done[kind] < 2} == {}
