@@ -11,7 +11,7 @@ Laws
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -57,9 +57,11 @@ class Post:
         self.adapter, self.book = adapter, book
         self.screen = Screen(adapter)
         self._followed = False
-        self._moved: set[int] = set()  # in this block, if they are known
         self._making: asyncio.Future[tuple[Watch, Rows]] | None = None
-        self._now: Table | None = None  # of the last block
+        self.now: Table | None = None  # weights of the block that was looked at last
+        self.at = Timestamp(0)  # its time
+        self.found: frozenset[int] = frozenset()  # who was below 1 in it
+        self.moved: Collection[int] | None = None  # rows that changed before it; any may have
         self._near: NDArray[np.bool_] = np.zeros(0, np.bool_)  # by row: it was told to be at risk, or is on the lists
         self._turn = 0  # whose turn it is among those without a line
 
@@ -68,24 +70,25 @@ class Post:
     async def below(self, at: Timestamp) -> list[int]:
         """Every account below 1 in a block with that timestamp, exactly."""
         await self.follow()
-        self._now = self.screen.weigh(self.book, at)
-        suspects = self.screen.flagged(self._now).tolist()
+        self.now, self.at = self.screen.weigh(self.book, at), at
+        suspects = self.screen.flagged(self.now).tolist()
         found: list[int] = []
         for start in range(0, len(suspects), SLICE):
             if start:
                 await asyncio.sleep(0)
             found += self.adapter.liquidatable(self.book, suspects[start : start + SLICE], at)
+        self.found = frozenset(found)
         return found
 
     async def follow(self) -> None:
         """Be the screen of the book as it is now."""
         rows, followed = self.book.moved(), self._followed
-        self._followed, self._moved = False, set()
+        self._followed, self.moved = False, None
         if rows is None or not followed:
             await self._load()
         else:
             self.screen.touch(self.book, rows)
-            self._moved = rows
+            self.moved = rows
         self._followed = True
 
     async def _load(self) -> None:
@@ -103,9 +106,14 @@ class Post:
     def tend(self, at: Timestamp) -> None:
         """Keep the lists fresh, and tell who came near 1. The book is still as it was at ``below``."""
         came = self._adopt()
-        if self._making is None and self._now is not None and self.screen.due(self._now):
-            self._making = asyncio.get_running_loop().run_in_executor(None, _make, self.screen.prepare(self._now))
+        if self._making is None and self.now is not None and self.screen.due(self.now):
+            self._making = asyncio.get_running_loop().run_in_executor(None, _make, self.screen.prepare(self.now))
         self._tell(came, at)
+
+    async def made(self) -> None:
+        """Wait for lists that are being made."""
+        if self._making is not None:
+            await asyncio.wait([self._making])
 
     def _adopt(self) -> Sequence[int]:
         """Swap in lists that are made; who is on them and was not known to be near."""
@@ -138,7 +146,7 @@ class Post:
         for row in islice(came, LOOKS):
             if (factor := self._factor(row, at)) is not None and WAD <= factor < AT_RISK:
                 yield row, factor
-        for row in [*islice(self._moved, LOOKS), *self._without_line()]:
+        for row in [*islice(self.moved or (), LOOKS), *self._without_line()]:
             factor = self._factor(row, at)
             if factor is None:
                 continue

@@ -13,7 +13,9 @@ a short linked list of (column, 128-bit amount) slots. Amounts are unsigned; a s
 import hashlib
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,6 +25,7 @@ from keeper.core.units import MAX_U128, Address
 _LOW: Final = 2**64 - 1
 Fact = Any  # a fact is what its protocol says it is: a frozen struct, an integer, a string
 _NONE: Final = 0  # slot 0 is never used, so that 0 can end a list
+_SUPPOSED: Final = count(-1, -1)  # versions that no book comes to
 _MOVED: Final = 2**16  # rows; when more have moved, nobody says which
 
 
@@ -231,6 +234,15 @@ class Book:
     def version(self, kind: str) -> int:
         """Grows with every change of a kind of fact, undone ones too: derived tables compare it."""
         return self._versions.get(kind, 0)
+
+    def supposing(self, kind: str, values: Mapping[Address, Fact]) -> "Book":
+        """The same accounts with other values of known facts of a kind. Read only, and only until this book changes."""
+        other, known = copy(self), self.facts(kind)
+        replaced: dict[str, Fact] = {key: value for key, value in values.items() if key in known}
+        other._facts = {**self._facts, kind: {**known, **replaced}}  # noqa: SLF001 - of its own class
+        other._versions = {**self._versions, kind: next(_SUPPOSED)}  # noqa: SLF001
+        other.changes = []
+        return other
 
     # blocks --------------------------------------------------------------------------------------------------------
 

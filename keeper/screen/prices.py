@@ -55,7 +55,7 @@ def liquidation_price(screen: Screen, book: Book, row: int, asset: Address, at: 
 
     ``None``: no price of this asset makes the difference, or the account is not linear.
     """
-    root = _root(screen, book, row, asset, now)
+    root = turn(screen, book, row, asset, now)
     if root is None:
         return None
     price, falling = root
@@ -83,7 +83,7 @@ def _bracket(low_side: Callable[[int], bool], near: int) -> tuple[int, int]:
     return low, high
 
 
-def _root(screen: Screen, book: Book, row: int, asset: Address, now: Table) -> tuple[int, bool] | None:
+def turn(screen: Screen, book: Book, row: int, asset: Address, now: Table) -> tuple[int, bool] | None:
     """The approximate price at which the line crosses nothing, and whether that is on the way down."""
     fixed = moved = 0.0
     for column, amount in screen.margin.exposures(book, row) or ():

@@ -133,6 +133,14 @@ class Screen:
         """At least every row that may be liquidatable and whose margin the asset's price moves."""
         return self._look(ALL if self._watch is None else self._watch.number(asset, now), now)
 
+    def nearest(self, asset: Address, now: Table, most: int) -> list[int]:
+        """Who of an asset's holders was nearest to 1 when the lists were made, without those that changed since."""
+        watch = self._watch
+        number = ALL if watch is None else watch.number(asset, now)
+        if watch is None or number == ALL:
+            return []
+        return [row for row in watch.head(number, most).tolist() if not self._stale[row]]
+
     def candidates(self, book: Book, at: Timestamp) -> list[int]:
         """Who is liquidatable in a block with that timestamp, exactly; the largest debt first."""
         return list(self.margin.liquidatable(book, self.flagged(self.weigh(book, at)).tolist(), at))

@@ -50,12 +50,18 @@ class Watch:
 
     def members(self) -> Rows:
         """Everybody on the lists, nearest to 1 first, as far as bins tell."""
-        shape = self.shapes[ALL]
-        sizes = np.diff(shape.ends, axis=1, prepend=0)
-        parts = [self.rows[at : at + size] for at, size in zip(shape.row_bases, shape.ends[:, -1], strict=True)]
-        bins = [np.repeat(np.arange(BINS), size) for size in sizes]
-        order = np.argsort(np.concatenate([np.zeros(0, int), *bins]), kind="stable")
-        return np.concatenate([self.rows[:0], *parts])[order]
+        return self.head(ALL, len(self.rows))
+
+    def head(self, number: int, most: int) -> Rows:
+        """The first of a list."""
+        shape = self.shapes[number]
+        parts, bins = [self.rows[:0]], [np.zeros(0, np.int64)]
+        for base, ends in zip(shape.row_bases, shape.ends, strict=True):
+            part = self.rows[base : base + min(most, ends[-1])]
+            parts.append(part)
+            bins.append(np.searchsorted(ends, np.arange(len(part)), side="right"))
+        order = np.argsort(np.concatenate(bins), kind="stable")[:most]
+        return np.concatenate(parts)[order]
 
     def reach(self, now: Table, sides: Bytes) -> int:
         """The last bin from which prices can have brought anyone to 1; ``OUTSIDE``: only a full sweep can tell."""

@@ -120,9 +120,8 @@ async def test_who_comes_near_is_told_once(world: World, tmp_path: Path, seed: i
                     for symbol in ("WETH", "WBTC", "LINK"):
                         world.set_price(symbol, world.price(symbol) * 97 // 100)
                 await looking.look("a slow fall")
-                while looking.lookout.post(looking.market)._making is not None:
-                    await looking.lookout.post(looking.market)._making  # type: ignore[misc]
-                    await looking.look("lists are made")
+                await looking.lookout.post(looking.market).made()
+                await looking.look("lists are made")
     told = [line["account"] for line in lines if line["event"] == "account.at_risk"]
     assert told
     assert all(WAD <= line["health_factor"] < AT_RISK for line in lines if line["event"] == "account.at_risk")

@@ -77,9 +77,8 @@ class Looking(RuleBasedStateMachine):
         async def tended() -> None:
             await self.post.below(AT)
             self.post.tend(AT)
-            if self.post._making is not None:
-                await self.post._making
-                self.post.tend(AT)
+            await self.post.made()
+            self.post.tend(AT)
 
         self.runner.run(tended())
 
