@@ -11,29 +11,20 @@ Laws
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from keeper.core.book import Book
-from keeper.core.ports import Adapter, Quarantine
-from keeper.core.units import WAD, Timestamp
+from keeper.core.ports import Adapter
+from keeper.core.units import Timestamp
 from keeper.indexer.market import Market
-from keeper.log import get_logger
+from keeper.nearby import Lists, Nearby, make_lists
 from keeper.screen.columns import Table
-from keeper.screen.kernels import Rows
 from keeper.screen.screen import Screen
-from keeper.screen.watch import Copy, Watch
 
-AT_RISK: Final = 105 * WAD // 100  # who is below is watched
 SLICE: Final = 500  # accounts confirmed before the loop gets a turn
-LOOKS: Final = 100  # accounts asked for their health a block, of those that moved and of those without a line
-TOLD: Final = 20  # lines about accounts at risk in one block
-
-log = get_logger()
+LISTS: Final = ThreadPoolExecutor(1, thread_name_prefix="watch lists")
 
 
 class Lookout:
@@ -57,13 +48,12 @@ class Post:
         self.adapter, self.book = adapter, book
         self.screen = Screen(adapter)
         self._followed = False
-        self._making: asyncio.Future[tuple[Watch, Rows]] | None = None
+        self._making: asyncio.Future[Lists] | None = None
         self.now: Table | None = None  # weights of the block that was looked at last
         self.at = Timestamp(0)  # its time
         self.found: frozenset[int] = frozenset()  # who was below 1 in it
         self.moved: Collection[int] | None = None  # rows that changed before it; any may have
-        self._near: NDArray[np.bool_] = np.zeros(0, np.bool_)  # by row: it was told to be at risk, or is on the lists
-        self._turn = 0  # whose turn it is among those without a line
+        self._nearby = Nearby(adapter, book)
 
     # who -----------------------------------------------------------------------------------------------------------
 
@@ -105,72 +95,24 @@ class Post:
 
     def tend(self, at: Timestamp) -> None:
         """Keep the lists fresh, and tell who came near 1. The book is still as it was at ``below``."""
-        came = self._adopt()
+        came, total = self._adopt()
         if self._making is None and self.now is not None and self.screen.due(self.now):
-            self._making = asyncio.get_running_loop().run_in_executor(None, _make, self.screen.prepare(self.now))
-        self._tell(came, at)
+            copy, loop = self.screen.prepare(self.now), asyncio.get_running_loop()
+            self._making = loop.run_in_executor(LISTS, make_lists, copy, self._nearby.near, len(self.book))
+        self._nearby.tell(came, total, self.moved or (), self.screen.unclear, at)
 
     async def made(self) -> None:
         """Wait for lists that are being made."""
         if self._making is not None:
             await asyncio.wait([self._making])
 
-    def _adopt(self) -> Sequence[int]:
-        """Swap in lists that are made; who is on them and was not known to be near."""
+    def _adopt(self) -> tuple[Sequence[int], int]:
+        """Swap in lists that are made; who is new on them, and how many. The old ones are a thread's to clear away."""
         if self._making is None or not self._making.done():
-            return ()
+            return (), 0
         making, self._making = self._making, None
-        watch, members = making.result()
-        if not self.screen.adopt(watch):
-            return ()
-        members = members[members < len(self.book)]
-        before = self._near
-        self._near = np.zeros(len(self.book), np.bool_)
-        self._near[members] = True
-        for row in self.screen.unclear:
-            self._near[row : row + 1] = before[row : row + 1]
-        came: list[int] = members[~np.pad(before, (0, max(0, len(self.book) - len(before))))[members]].tolist()
-        return came
-
-    def _tell(self, came: Sequence[int], at: Timestamp) -> None:
-        """A line about each account that came near, up to a number; the last one says how many are not told."""
-        for told, (row, factor) in enumerate(islice(self._approaching(came, at), TOLD), start=1):
-            others = {"others": len(came) - told} if told == TOLD and len(came) > told else {}
-            log.info(
-                "account.at_risk", protocol=self.adapter.name, market=self.adapter.market,
-                account=self.book.account(row), health_factor=factor, **others,
-            )  # fmt: skip
-
-    def _approaching(self, came: Sequence[int], at: Timestamp) -> Iterator[tuple[int, int]]:
-        """Accounts that are near 1 now and were not, with their health: of new lists, and of those that have to ask."""
-        for row in islice(came, LOOKS):
-            if (factor := self._factor(row, at)) is not None and WAD <= factor < AT_RISK:
-                yield row, factor
-        for row in [*islice(self.moved or (), LOOKS), *self._without_line()]:
-            factor = self._factor(row, at)
-            if factor is None:
-                continue
-            before, self._near[row] = self._near[row], WAD <= factor < AT_RISK
-            if self._near[row] and not before:
-                yield row, factor
-
-    def _factor(self, row: int, at: Timestamp) -> int | None:
-        """The health of an account that is there and has one."""
-        if row >= len(self.book):
-            return None
-        if row >= len(self._near):
-            self._near = np.pad(self._near, (0, len(self.book) + len(self.book) // 8 - len(self._near)))
-        health = self.adapter.health(self.book, row, at)
-        return None if isinstance(health, Quarantine) else health.health_factor
-
-    def _without_line(self) -> Sequence[int]:
-        """Those whose turn it is."""
-        rows = self.screen.unclear
-        start, self._turn = self._turn, self._turn + LOOKS if self._turn + LOOKS < len(rows) else 0
-        return rows[start : start + LOOKS]
-
-
-def _make(copy: Copy) -> tuple[Watch, Rows]:
-    """In a thread: the lists, and everybody on them."""
-    watch = copy.watch()
-    return watch, watch.members()
+        lists, old = making.result(), [self.screen.watch]
+        if not self.screen.adopt(lists.watch):
+            return (), 0
+        LISTS.submit(old.clear)
+        return self._nearby.swap(lists, self.screen.unclear), lists.total

@@ -14,7 +14,7 @@ Laws
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Final
@@ -39,15 +39,17 @@ BEYOND: Final = 0.005  # how far beyond the flipping price is supposed
 REACH: Final = 0.03  # how far beyond it the plan serves
 STILL: Final = 1e-6  # what weights may move in a block without being another: interest
 
+_NOTHING: Final = Packed((), ())
 Turn = tuple[int, bool]  # a flipping price, and whether it is on the way down
 Key = tuple[int, int, Address]  # market, row, the asset whose price moves
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, the prices that it is for, and what it was made of."""
+    """A plan and its calldata, the prices that it is for, and what it was made of."""
 
     plan: Plan
+    data: bytes
     low: int
     high: int
     weights: tuple[tuple[int, float], ...]  # by code of each column
@@ -57,18 +59,24 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What a price does: who flips, the plans, and the refusals."""
+    """What a price does: who flips, plans that were ready, and what was decided on the spot about the others."""
 
     rows: Sequence[int]
-    packed: Packed
-    prepared: int  # plans that were ready
+    ready: Sequence[Prepared]
+    made: Packed
     steps: Mapping[str, float]  # seconds
+
+    @property
+    def packed(self) -> Packed:
+        """All plans and refusals."""
+        return Packed((*(one.plan for one in self.ready), *self.made.plans), self.made.skips)
 
 
 class Reflex:
     """Prepared plans of all markets."""
 
-    def __init__(self) -> None:
+    def __init__(self, encode: Callable[[Plan], bytes]) -> None:
+        self._encode = encode
         self._shelf: dict[Key, Prepared] = {}
         self._minds: dict[int, Adapter] = {}  # adapters that suppose: the real ones keep what they worked out
 
@@ -82,17 +90,16 @@ class Reflex:
         started = time.perf_counter()
         rows = self.flipped(post, prices)
         confirmed = time.perf_counter()
-        ready: list[Plan] = []
+        ready: list[Prepared] = []
         missing: list[int] = []
         for row in rows:
-            plan = self._ready(market, row, prices, world)
-            if plan is None:
+            kept = self._ready(market, row, prices, world)
+            if kept is None:
                 missing.append(row)
             else:
-                ready.append(plan)
-        made = self._made(market, post, missing, prices, world) if missing else Packed((), ())
-        steps = {"react": confirmed - started, "take": time.perf_counter() - confirmed}
-        return Reaction(rows, Packed((*ready, *made.plans), made.skips), len(ready), steps)
+                ready.append(kept)
+        made = self._made(market, post, missing, prices, world) if missing else _NOTHING
+        return Reaction(rows, ready, made, {"react": confirmed - started, "decide": time.perf_counter() - confirmed})
 
     @staticmethod
     def flipped(post: Post, prices: Mapping[Address, int]) -> list[int]:
@@ -109,7 +116,7 @@ class Reflex:
         fresh = [row for row in suspects.tolist() if row not in post.found]
         return list(post.adapter.liquidatable(post.book, fresh, post.at, prices))
 
-    def _ready(self, market: Market, row: int, prices: Mapping[Address, int], world: World) -> Plan | None:
+    def _ready(self, market: Market, row: int, prices: Mapping[Address, int], world: World) -> Prepared | None:
         """The plan on the shelf, if it is for such a price and this block."""
         if len(prices) != 1:
             return None
@@ -117,7 +124,7 @@ class Reflex:
         kept = self._shelf.get((market.id, row, asset))
         if kept is None or not kept.low <= price <= kept.high or kept.plan.deadline < world.block:
             return None
-        return kept.plan
+        return kept
 
     def _made(
         self, market: Market, post: Post, rows: Sequence[int], prices: Mapping[Address, int], world: World
@@ -178,8 +185,8 @@ class Reflex:
         plan = decide(world, self._candidate(market, post, row, {asset: price}, world))
         if isinstance(plan, Skip):
             return None
-        weights = _weights(post, row, asset)
-        return Prepared(plan, min(flip, last), max(flip, last), weights, _pools(plan, world), world.base_fee)
+        weights, data = _weights(post, row, asset), self._encode(plan)
+        return Prepared(plan, data, min(flip, last), max(flip, last), weights, _pools(plan, world), world.base_fee)
 
 
 async def _heads(markets: Sequence[tuple[Market, Post]]) -> AsyncIterator[tuple[Market, Post, int, Address, Turn]]:
@@ -229,3 +236,10 @@ def _pools(plan: Plan, world: World) -> Mapping[Address, Pool]:
     swaps = [swap for leg in plan.legs for swap in leg.swaps] + list(plan.conversions)
     hops = {hop.pool for swap in swaps for hop in swap.hops} | {leg.funding.source for leg in plan.legs}
     return {at: world.liquidity.pools[at] for at in hops if at in world.liquidity.pools}
+
+
+async def warm(pass_over: Callable[[], object], every: float) -> None:
+    """Go the path on nothing every so often, until cancelled: code and data that rest leave the caches."""
+    while True:
+        await asyncio.sleep(every)
+        pass_over()

@@ -7,7 +7,8 @@ the pools it sells to are made up.
 from collections.abc import Iterator
 from typing import Final
 
-from keeper.bench.market import NOW, asset, market, populate
+from keeper.bench.market import NOW, RESERVES, asset, market, populate
+from keeper.contracts.encode import Executor, encode_plan
 from keeper.core.book import Book
 from keeper.core.plans import FundingKind
 from keeper.core.ports import Loan
@@ -22,6 +23,7 @@ from keeper.reflex import Reflex
 from keeper.venues.route.search import Routing
 from keeper.venues.uniswap_v2.pool import UniswapV2Pool
 
+VERSION: Final = "3.6"
 AT: Final = Timestamp(NOW + 12)
 POPULAR: Final = asset(0)
 NATIVE: Final = asset(1)
@@ -33,8 +35,8 @@ _PATIENCE: Final = 60.0  # seconds for preparing
 class Hot:
     """A market of so many accounts, looked at, with watch lists and prepared plans."""
 
-    def __init__(self, accounts: int, version: str = "3.6") -> None:
-        book, adapter = market(version), AaveV3(Address("0x" + "11" * 20))
+    def __init__(self, accounts: int, reserves: int = RESERVES) -> None:
+        book, adapter = market(VERSION, reserves), AaveV3(Address("0x" + "11" * 20))
         populate(book, accounts)
         self.assets = [Address(found) for found in book.facts("listing")]
         for one in self.assets:
@@ -42,7 +44,8 @@ class Hot:
         book.take_changes()
         self.market = Market(adapter, 0, 1, book, 1, 1, opened=True)
         self.post = Post(adapter, book)
-        self.reflex = Reflex()
+        self.contract = Executor(Address("0x" + "ee" * 20), NATIVE, ())
+        self.reflex = Reflex(lambda plan: encode_plan(plan, self.contract))
         self.world = World(
             block=BlockNumber(2),
             timestamp=AT,

@@ -8,8 +8,9 @@ item goes, and that too is a gap.
 
 import asyncio
 import random
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import cycle
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
@@ -64,13 +65,19 @@ class Subscription(Generic[T]):
         chain_id: int | None = None,
         silence: float | None = None,
         depth: int = 1,
+        hear: Callable[[T], Awaitable[None]] | None = None,
     ) -> None:
-        """``silence``: seconds without an item that mean a broken connection. ``depth``: items kept for a reader."""
+        """``silence``: seconds without an item that mean a broken connection. ``depth``: items kept for a reader.
+
+        ``hear`` is told of each item at once, before the socket is read again, and instead of a reader.
+        """
         self.live = False  # connected, subscribed, and not silent for too long
         self.gaps = 0  # times that items may have been missed
+        self.received = 0.0  # when the last message came, before it was read; by the performance counter
         self._urls = tuple(zip(urls, names(urls), strict=True))
         self._params = params
         self._chain_id = chain_id
+        self._hear = hear
         self._silence = silence
         self._decoder = msgspec.json.Decoder(Message[kind])  # type: ignore[valid-type]
         self._items: deque[T] = deque(maxlen=depth)
@@ -159,13 +166,17 @@ class Subscription(Generic[T]):
                 message = await self._receive(socket)
             if message is None:
                 return
-            self._take(message)
+            if self._hear is None:
+                self._take(message)
+            elif message.params is not None:
+                await self._hear(message.params.result)
 
     async def _receive(self, socket: "aiohttp.ClientWebSocketResponse[bool]") -> Message[T] | None:
         """The next message, in one pass from bytes to values. None: the connection has ended."""
         frame = await socket.receive()
         if frame.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
             return None
+        self.received = time.perf_counter()
         try:
             return self._decoder.decode(frame.data)
         except msgspec.MsgspecError as error:

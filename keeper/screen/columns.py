@@ -6,7 +6,7 @@ Laws
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,8 @@ from keeper.core.units import Address
 from keeper.screen.kernels import MIXED, OWED, OWNED, Bytes, Floats
 
 LEAST_CAPACITY: Final = 1024
+_FEW: Final = 4  # prices; more are written faster into all weights at once
+_NOBODY: Final = np.zeros(0, np.intp)
 
 
 class Columns:
@@ -89,8 +91,14 @@ class Table:
                 raise ValueError(f"a price of {price} for {asset}: the oracle would not answer so")
             levels[numbers.get(asset, 0)] = price
         levels[0] = 1.0
-        weights = self.factors * levels[self.assets.of]
-        return replace(self, weights=weights, levels=levels, prices={**self.prices, **prices})
+        if len(prices) > _FEW:
+            weights = self.factors * levels[self.assets.of]
+        else:
+            weights = self.weights.copy()
+            for asset in prices:
+                codes = self.assets.members.get(asset, _NOBODY)
+                weights[codes] = self.factors[codes] * levels[numbers.get(asset, 0)]
+        return Table(weights, self.factors, self.assets, {**self.prices, **prices}, levels, self.slack)
 
 
 def table(found: Weights, capacity: int, last: Table | None = None) -> Table:

@@ -174,6 +174,11 @@ class Screen:
         if len(now.weights) < self.columns.capacity:
             raise ValueError("the table is older than the columns: weigh again")
 
+    @property
+    def watch(self) -> Watch | None:
+        """The lists in use."""
+        return self._watch
+
     # watch lists ---------------------------------------------------------------------------------------------------
 
     def due(self, now: Table) -> bool:

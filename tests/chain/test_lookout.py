@@ -16,7 +16,8 @@ from keeper.indexer.audit import live_rows, repair
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.inquire import inquire
 from keeper.indexer.market import Market
-from keeper.lookout import AT_RISK, Lookout
+from keeper.lookout import Lookout
+from keeper.nearby import AT_RISK
 from keeper.protocols.aave_v3.adapter import AaveV3
 from keeper.store.store import Store
 from tests.chain.test_reorg import reorganise

@@ -9,6 +9,7 @@ import pytest
 
 from keeper.bench.hot import AT, NATIVE, POPULAR, Hot
 from keeper.bench.market import asset
+from keeper.contracts.encode import encode_plan
 from keeper.core.plans import Plan
 from keeper.core.ports import Quarantine
 from keeper.core.units import WAD, Address, BlockNumber, Wei
@@ -18,7 +19,7 @@ from keeper.protocols.aave_v3.facts import DEBT
 from keeper.reflex import BEYOND, SHELF, Reaction
 from keeper.screen.prices import turn
 
-ACCOUNTS = 3_000
+ACCOUNTS, RESERVES = 3_000, 10
 
 
 def below(hot: Hot, prices: Mapping[Address, int]) -> set[int]:
@@ -35,7 +36,7 @@ def below(hot: Hot, prices: Mapping[Address, int]) -> set[int]:
 
 @pytest.fixture(scope="module")
 def hot() -> Hot:
-    hot = Hot(ACCOUNTS)
+    hot = Hot(ACCOUNTS, RESERVES)
     asyncio.run(hot.look())
     return hot
 
@@ -62,7 +63,7 @@ def test_what_has_no_plan_ready_is_decided_at_once(hot: Hot) -> None:
     price = int(hot.book.fact("price", POPULAR) * 0.98)
     reaction = hot.reflex.react(hot.market, hot.post, {POPULAR: price}, hot.world)
     assert reaction.rows
-    assert reaction.prepared == 0
+    assert not reaction.ready
     accounts = {hot.book.account(row) for row in reaction.rows}
     assert accounts == {leg.account for plan in reaction.packed.plans for leg in plan.legs} | {
         skip.account for skip in reaction.packed.skips
@@ -129,9 +130,9 @@ def moves(hot: Hot) -> dict[str, tuple[Callable[[Plan, int], None], bool]]:
     }
 
 
-@pytest.mark.parametrize("what", list(moves(Hot(1))))
+@pytest.mark.parametrize("what", list(moves(Hot(1, RESERVES))))
 async def test_a_plan_is_kept_until_what_it_was_made_of_moves(what: str) -> None:
-    hot = Hot(400)
+    hot = Hot(400, RESERVES)
     await hot.look()
     await hot.prepare()
     shelf = hot.reflex._shelf
@@ -155,7 +156,7 @@ async def test_a_plan_is_kept_until_what_it_was_made_of_moves(what: str) -> None
 
 
 async def test_a_price_takes_the_plan_from_the_shelf() -> None:
-    hot = Hot(400)
+    hot = Hot(400, RESERVES)
     await hot.look()
     await hot.prepare()
     taken = 0
@@ -163,7 +164,8 @@ async def test_a_price_takes_the_plan_from_the_shelf() -> None:
         price = (kept.low + kept.high) // 2
         reaction: Reaction = hot.reflex.react(hot.market, hot.post, {moving: price}, hot.world)
         assert row in reaction.rows
-        assert kept.plan in reaction.packed.plans
+        assert kept in reaction.ready
+        assert kept.data == encode_plan(kept.plan, hot.contract)
         beyond = hot.reflex.react(hot.market, hot.post, {moving: kept.low // 2}, hot.world)
         assert kept.plan not in beyond.packed.plans
         taken += 1

@@ -33,6 +33,10 @@ _NOTHING: Final = Factors(
 )  # fmt: skip
 
 
+def _largest(judged: tuple[int, int]) -> int:
+    return -judged[0]
+
+
 def supposing(view: View, prices: Mapping[Address, int]) -> View:
     """The same market with other prices, of assets or of e-modes, that the oracle has a price of."""
     other = copy(view)
@@ -68,13 +72,13 @@ class Confirm:
             return []
         known = [row for row in rows if self._known(book, row)] if self._missing or self._priceless else rows
         if len(known) < _MANY:
-            found, owed, left = np.zeros(0, np.int64), np.zeros(0), known
-        else:
-            found, owed, left = self._bulk.below(book, known, prices)
+            judged = [(debt, row) for row in known if (debt := self._debt_below(book, row, prices))]
+            return [row for _, row in sorted(judged, key=_largest)]
+        found, owed, left = self._bulk.below(book, known, prices)
         if left:
-            judged = [(row, debt) for row in left if (debt := self._debt_below(book, row, prices))]
-            found = np.append(found, np.array([row for row, _ in judged], np.int64))
-            owed = np.append(owed, [float(debt) for _, debt in judged])
+            asked = [(row, debt) for row in left if (debt := self._debt_below(book, row, prices))]
+            found = np.append(found, np.array([row for row, _ in asked], np.int64))
+            owed = np.append(owed, [float(debt) for _, debt in asked])
         order = np.argsort(-owed, kind="stable")
         ordered: list[int] = found[order].tolist()
         return ordered
