@@ -39,8 +39,14 @@ class SlotOf:
     slot: int
 
 
-Ask = Read | CodeOf | SlotOf | LogsOf
-Answers = Mapping[Ask, Any]  # Read → return data or None when it reverted; CodeOf, SlotOf → hex; LogsOf → list of Log
+@dataclass(frozen=True, slots=True)
+class HeaderOf:
+    """Ask for the header of the very block that everything else is asked about."""
+
+
+Ask = Read | CodeOf | SlotOf | LogsOf | HeaderOf
+# Read → return data or None when it reverted; CodeOf, SlotOf → hex; LogsOf → list of Log; HeaderOf → Block
+Answers = Mapping[Ask, Any]
 Result = TypeVar("Result")
 Topics = Sequence[str | Sequence[str] | None]
 InquiryOf = Generator[Sequence[Ask], Answers, Result]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keeper.core.events import Block, Read
-from keeper.core.ports import Ask, Chain, CodeOf, InquiryOf, LogsOf, Result, SlotOf
+from keeper.core.ports import Ask, Chain, CodeOf, HeaderOf, InquiryOf, LogsOf, Result, SlotOf
 
 
 async def inquire(chain: Chain, inquiry: InquiryOf[Result], block: Block, first: int) -> Result:
@@ -34,7 +34,9 @@ async def _answer(chain: Chain, asks: Sequence[Ask], block: Block, first: int) -
     return answers
 
 
-async def _other(chain: Chain, ask: CodeOf | SlotOf | LogsOf, block: Block, first: int) -> object:
+async def _other(chain: Chain, ask: CodeOf | SlotOf | LogsOf | HeaderOf, block: Block, first: int) -> object:
+    if isinstance(ask, HeaderOf):
+        return block
     if isinstance(ask, CodeOf):
         return await chain.code(ask.address, block)
     if isinstance(ask, SlotOf):

@@ -13,6 +13,7 @@ from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
 from keeper.core.plans import Action, FundingKind, Reason
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
+from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
 from keeper.protocols.aave_v3 import exposure, facts, survey
 from keeper.protocols.aave_v3.apply import BEFORE, Applier
@@ -29,7 +30,6 @@ from keeper.protocols.aave_v3.topics import (
     STABLE_DEBT_TOKEN_UPGRADED,
     VARIABLE_DEBT_TOKEN_UPGRADED,
 )
-from keeper.protocols.aave_v3.triggers import triggers
 from keeper.protocols.aave_v3.view import View, versions
 
 NAME: Final = "aave_v3"
@@ -132,7 +132,7 @@ class AaveV3:
         return actions(self.view(book, at), book, row)
 
     def triggers(self, book: Book, row: int, at: Timestamp) -> Sequence[Trigger]:
-        return list(triggers(self.view(book, at), book, row))
+        return list(triggers(self, book, row, at, "interest"))
 
     def receipts(self, book: Book, at: Timestamp) -> Sequence[Receipt]:
         """None: aTokens are withdrawn inside a leg."""

@@ -10,13 +10,14 @@ Token events carry their token, feed and proxy events their emitter; every other
 from collections.abc import Callable
 from typing import Final, cast
 
+from keeper.core import chainlink
 from keeper.core.events import Log
 from keeper.core.units import Address
 from keeper.protocols.aave_v3 import events as e
 from keeper.protocols.aave_v3 import topics as t
 
 _address = cast("Callable[[str], Address]", "0x".__add__)  # a call of NewType would cost more than the slice
-Decoder = Callable[[Log, tuple[str, ...], str], e.Event]
+Decoder = Callable[[Log, tuple[str, ...], str], e.Event | None]
 
 
 def decode(log: Log) -> e.Event | None:
@@ -223,12 +224,9 @@ def _fallback_oracle(_: Log, topics: tuple[str, ...], __: str) -> e.FallbackOrac
     return e.FallbackOracleUpdated(_address(topics[1][26:]))
 
 
-def _answer_updated(log: Log, topics: tuple[str, ...], __: str) -> e.FeedAnswered:
-    return e.FeedAnswered(log.address, int(topics[2], 16), _signed(topics[1][2:]))
-
-
-def _new_transmission(log: Log, topics: tuple[str, ...], data: str) -> e.FeedAnswered:
-    return e.FeedAnswered(log.address, int(topics[1], 16), _signed(data[2:66]))
+def _answered(log: Log, _: tuple[str, ...], __: str) -> e.FeedAnswered | None:
+    found = chainlink.answered(log)
+    return e.FeedAnswered(log.address, *found) if found else None
 
 
 def _feed_touched(log: Log, _: tuple[str, ...], __: str) -> e.FeedTouched:
@@ -237,11 +235,6 @@ def _feed_touched(log: Log, _: tuple[str, ...], __: str) -> e.FeedTouched:
 
 def _aggregator_confirmed(log: Log, topics: tuple[str, ...], __: str) -> e.AggregatorConfirmed:
     return e.AggregatorConfirmed(log.address, _address(topics[2][26:]))
-
-
-def _signed(word: str) -> int:
-    value = int(word, 16)
-    return value - (1 << 256) if value >> 255 else value
 
 
 _DECODERS: Final[dict[str, Decoder]] = {
@@ -284,11 +277,11 @@ _DECODERS: Final[dict[str, Decoder]] = {
     t.UPGRADED: _upgraded,
     t.ASSET_SOURCE_UPDATED: _asset_source,
     t.FALLBACK_ORACLE_UPDATED: _fallback_oracle,
-    t.ANSWER_UPDATED: _answer_updated,
-    t.NEW_TRANSMISSION_OCR1: _new_transmission,
-    t.NEW_TRANSMISSION_OCR2: _new_transmission,
-    t.SECONDARY_ROUND_ID_UPDATED: _feed_touched,
-    t.PRIMARY_FEED_UNLOCKED: _feed_touched,
-    t.CUTOFF_TIME_SET: _feed_touched,
+    chainlink.ANSWER_UPDATED: _answered,
+    chainlink.NEW_TRANSMISSION_OCR1: _answered,
+    chainlink.NEW_TRANSMISSION_OCR2: _answered,
+    chainlink.SECONDARY_ROUND_ID_UPDATED: _feed_touched,
+    chainlink.PRIMARY_FEED_UNLOCKED: _feed_touched,
+    chainlink.CUTOFF_TIME_SET: _feed_touched,
     t.AGGREGATOR_CONFIRMED: _aggregator_confirmed,
 }

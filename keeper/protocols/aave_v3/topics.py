@@ -84,17 +84,5 @@ UPGRADED: Final = "0xbc7cd75a20ee27fd9adebab32041f755214dbc6bffa90cc0225b39da2e5
 ASSET_SOURCE_UPDATED: Final = "0x22c5b7b2d8561d39f7f210b6b326a1aa69f15311163082308ac4877db6339dc1"
 # event FallbackOracleUpdated(address)
 FALLBACK_ORACLE_UPDATED: Final = "0xce7a780d33665b1ea097af5f155e3821b809ecbaa839d3b33aa83ba28168cefb"
-# event AnswerUpdated(int256,uint256,uint256)
-ANSWER_UPDATED: Final = "0x0559884fd3a460db3073b7fc896cc77986f16e378210ded43186175bf646fc5f"
-# event NewTransmission(uint32,int192,address,int192[],bytes,bytes32)
-NEW_TRANSMISSION_OCR1: Final = "0xf6a97944f31ea060dfde0566e4167c1a1082551e64b60ecb14d599a9d023d451"
-# event NewTransmission(uint32,int192,address,uint32,int192[],bytes,int192,bytes32,uint40)
-NEW_TRANSMISSION_OCR2: Final = "0xc797025feeeaf2cd924c99e9205acb8ec04d5cad21c41ce637a38fb6dee6016a"
-# event SecondaryRoundIdUpdated(uint32)
-SECONDARY_ROUND_ID_UPDATED: Final = "0x8d530b9ddc4b318d28fdd4c3a21fcfecece54c1a72a824f262985b99afef009b"
-# event PrimaryFeedUnlocked(uint32)
-PRIMARY_FEED_UNLOCKED: Final = "0xda2435684a37fba6f7841e49b59e6ad975e462bbebd28ec9da4ed9746a6992be"
-# event CutoffTimeSet(uint32)
-CUTOFF_TIME_SET: Final = "0xb24a681ce3399a408a89fd0c2b59dfc24bdad592b1c7ec7671cf060596c1c4d1"
 # event AggregatorConfirmed(address,address)
 AGGREGATOR_CONFIRMED: Final = "0x33745f67a407dcb785417f9c123dd3641479a102674b6e35c1f10975625b90e9"

@@ -1,0 +1,1 @@
+"""Morpho Blue: isolated markets of one contract, liquidated by callback."""
