@@ -285,6 +285,9 @@ class Reason(Enum):
     NO_LIQUIDITY = "market.no_liquidity"
     FULL = "market.full"  # its auctions already ask for as much as it lets them
     RESET = "auction.reset"  # too old or too cheap: somebody has to reset it first
+    NOT_TAKABLE = "market.not_takable"  # the account is below 1, and the market lets nothing of it go
+    FUND_SHORT = "market.insurance_fund"  # it cannot cover what the account lacks, and the call would revert
+    DEPOSITS_CAPPED = "market.deposits_capped"  # it takes no more margin
     HALTED = "risk.halted"  # the kill switch, the breaker or a cap on losses stops all sending
     READ_ONLY = "read_only"  # worth sending, and there is nobody to sign
     NOT_SENT = "not_sent"  # planned, and refused on its way out: by a simulation, for want of a free account

@@ -142,6 +142,16 @@ SOLC_0819: Final = Package(
     "0.8.19",
     "sha512-yqurS3wzC4LdEvmMobODXqprV4MYJcVtinuxgrp61ac8K2zz40vXA0eSAskSHPgv8dQo7Nux39i3QBsHx4pqyA==",
 )
+PERP_CURIE: Final = Package(
+    "@perp/curie-contract",
+    "2.8.4",
+    "sha512-fTHxpzzuHlSyCEvI6T8Ya10Oz3Y4T06YTiCciR/4uvR9rx/9Afmm8nDLJ85ZwXiA0edce9bPUkE/ZcKY4xkJEw==",
+)
+PERP_ORACLE: Final = Package(
+    "@perp/perp-oracle-contract",
+    "0.6.7",
+    "sha512-Pqoy4dlcMoy5oEbWOnaHbS1CQTee0ZbfEc//fS2ze0o1IVCrvhP1S+wS+6ZZtJ6Oz1RGPtGnF/F98Av7SHlVaA==",
+)
 
 _FACETS: Final = "artifacts/contracts/Comptroller/Diamond/facets"
 _TOKENS: Final = "artifacts/contracts/Tokens"
@@ -198,6 +208,8 @@ QUICK: Final = (
     SOLC_0819,
     VENUS,
     VENUS_ORACLE,
+    PERP_CURIE,
+    PERP_ORACLE,
 )
 SLOW: Final = (AAVE_V36, OPENZEPPELIN, OPENZEPPELIN_UPGRADEABLE, BGD_UTILS, SOLC_0837)
 

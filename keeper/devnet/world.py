@@ -11,10 +11,11 @@ from typing import Self
 from keeper.devnet.crowd import Crowd
 from keeper.devnet.hostile import Hostile
 from keeper.devnet.lenders import Lenders
+from keeper.devnet.perp import PerpDeployer
 from keeper.devnet.trading import Trading
 
 
-class World(Crowd, Hostile, Trading, Lenders):
+class World(Crowd, Hostile, Trading, Lenders, PerpDeployer):
     """Everything in one hand."""
 
     def stop(self) -> None:

@@ -87,7 +87,7 @@ class UniswapV3:
             return UniswapV3Pool(pool.key, place, pool.ticks)
         if topic in (MINT, BURN):
             amount = word(log.data, 1) if topic == MINT else -word(log.data, 0)
-            return _provided(pool, *_range(log), amount)
+            return provided(pool, *_range(log), amount)
         return None if topic == INITIALIZE else pool  # it opened elsewhere than where its ticks were read
 
 
@@ -95,7 +95,7 @@ def _range(log: Log) -> tuple[int, int]:
     return signed_word(log.topics[2], 0), signed_word(log.topics[3], 0)
 
 
-def _provided(pool: UniswapV3Pool, lower: int, upper: int, amount: int) -> UniswapV3Pool | None:
+def provided(pool: UniswapV3Pool, lower: int, upper: int, amount: int) -> UniswapV3Pool | None:
     """Liquidity put on a range, or taken off it."""
     ticks = pool.ticks.moved(lower, amount, amount)
     ticks = ticks and ticks.moved(upper, amount, -amount)
