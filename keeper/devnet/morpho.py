@@ -82,6 +82,14 @@ class Morpho:
         deployer.flush()
         return oracle
 
+    def told_vault(self, rate: int = WAD) -> Contract:
+        """Gives so many assets for a share as it is told (``set_rate``)."""
+        deployer = Deployer(self.world.rpc, ADMIN)
+        vault = deployer.create(_fixture("told_vault"))
+        deployer.call(vault, "set_rate", rate)
+        deployer.flush()
+        return vault
+
     def simple_irm(self) -> Address:
         """Morpho's own mock: a rate as high as the utilisation, and no word about it in any log."""
         deployer = Deployer(self.world.rpc, ADMIN)

@@ -7,13 +7,9 @@ from keeper.chain.pool import Pool
 from keeper.devnet.world import World
 from keeper.indexer.audit import audit, live_rows
 from keeper.indexer.indexer import Indexer
-from keeper.protocols.aave_v3.adapter import AaveV3
-from keeper.store.store import Store
-from tests.chain.walker import Walk, difference
-
-
-def indexer_on(chain: Pool, world: World, path: Path, depth: int = 128) -> Indexer:
-    return Indexer(chain, Store(path, 31337, depth), [(AaveV3(world.layout.aave.provider), 0)])
+from tests.chain.player import Player
+from tests.chain.scenes import MakeScene, first_quick, of_every_protocol
+from tests.chain.walker import difference
 
 
 async def equal_to_chain(indexer: Indexer) -> None:
@@ -22,7 +18,7 @@ async def equal_to_chain(indexer: Indexer) -> None:
     assert not await audit(indexer.chain, market, live_rows(market.book), block)
 
 
-async def reorganise(world: World, walk: Walk, depth: int) -> None:
+async def reorganise(world: World, walk: Player, depth: int) -> None:
     """Replace the last blocks by others with some of the same transactions and some new ones."""
     rpc = world.anvil.rpc
     drawn = [tx for _ in range(3) for tx in walk.kinds[walk.random.choice(["supply", "price", "borrow"])][1]()]
@@ -30,12 +26,13 @@ async def reorganise(world: World, walk: Walk, depth: int) -> None:
     rpc.rpc("anvil_reorg", depth, pairs)
 
 
-async def test_fifty_reorganisations(world: World, tmp_path: Path, seed: int) -> None:
-    draw = random.Random(seed)
-    walk = Walk(world, seed, people=30)
+@first_quick
+async def test_fifty_reorganisations(world: World, tmp_path: Path, seed: int, make: MakeScene) -> None:
+    draw, scene = random.Random(seed), make(world, seed, 30)
+    walk = scene.walk
     world.fund(*walk.accounts)
     async with Pool([world.anvil.url]) as chain:
-        indexer = indexer_on(chain, world, tmp_path / "state.sqlite", depth=64)
+        indexer = scene.indexer(chain, tmp_path / "state.sqlite", depth=64)
         for _ in range(25):
             walk.play_block()
         await equal_to_chain(indexer)
@@ -48,17 +45,19 @@ async def test_fifty_reorganisations(world: World, tmp_path: Path, seed: int) ->
             await equal_to_chain(indexer)
             assert indexer.tip is not None, f"seed {seed}, turn {turn}"
         assert indexer.reorgs >= 40
-        afresh = indexer_on(chain, world, tmp_path / "fresh.sqlite")
+        afresh = scene.indexer(chain, tmp_path / "fresh.sqlite")
         await afresh.advance()
         assert not difference(afresh.markets[0].book, indexer.markets[0].book)
 
 
-async def test_deeper_than_the_journal(world: World, tmp_path: Path, seed: int) -> None:
+@of_every_protocol
+async def test_deeper_than_the_journal(world: World, tmp_path: Path, seed: int, make: MakeScene) -> None:
     """The node keeps 64 states and cannot reorganise deeper than that, so the journal here is 12 blocks."""
-    walk = Walk(world, seed, people=20)
+    scene = make(world, seed, 20)
+    walk = scene.walk
     world.fund(*walk.accounts)
     async with Pool([world.anvil.url]) as chain:
-        indexer = indexer_on(chain, world, tmp_path / "state.sqlite", depth=12)
+        indexer = scene.indexer(chain, tmp_path / "state.sqlite", depth=12)
         for _ in range(45):
             walk.play_block()
             await indexer.advance()
@@ -67,18 +66,22 @@ async def test_deeper_than_the_journal(world: World, tmp_path: Path, seed: int) 
         for _ in range(3):
             walk.play_block()
         await equal_to_chain(indexer)
-        afresh = indexer_on(chain, world, tmp_path / "fresh.sqlite")
+        afresh = scene.indexer(chain, tmp_path / "fresh.sqlite")
         await afresh.advance()
         assert not difference(afresh.markets[0].book, indexer.markets[0].book)
 
 
-async def test_restart_after_a_reorganisation_while_down(world: World, tmp_path: Path, seed: int) -> None:
-    walk = Walk(world, seed, people=20)
+@of_every_protocol
+async def test_restart_after_a_reorganisation_while_down(
+    world: World, tmp_path: Path, seed: int, make: MakeScene
+) -> None:
+    scene = make(world, seed, 20)
+    walk = scene.walk
     world.fund(*walk.accounts)
     async with Pool([world.anvil.url]) as chain:
         for turn in range(6):
             for _ in range(5):
                 walk.play_block()
-            await indexer_on(chain, world, tmp_path / "state.sqlite").advance()
+            await scene.indexer(chain, tmp_path / "state.sqlite").advance()
             await reorganise(world, walk, 1 + turn)
-            await equal_to_chain(indexer_on(chain, world, tmp_path / "state.sqlite"))
+            await equal_to_chain(scene.indexer(chain, tmp_path / "state.sqlite"))

@@ -11,19 +11,18 @@ import pytest
 from keeper.chain.pool import Pool
 from keeper.devnet.world import World
 from keeper.indexer.audit import audit, live_rows
-from keeper.indexer.indexer import Indexer
-from keeper.protocols.aave_v3.adapter import AaveV3
-from keeper.store.store import Store
-from tests.chain.walker import Walk, difference
+from tests.chain.scenes import MakeScene, Scene, aave_v3, first_quick, of_every_protocol
+from tests.chain.walker import difference
 
 CHILD = Path(__file__).with_name("indexing.py")
 ROOT = Path(__file__).parents[2]
 DEPTH = 16
 
 
-def run_and_kill(world: World, path: Path, walk: Walk, draw: random.Random) -> None:
+def run_and_kill(world: World, path: Path, scene: Scene, draw: random.Random) -> None:
     """Start an indexer, let the chain move on, and kill the indexer at a random moment."""
-    command = [sys.executable, str(CHILD), world.anvil.url, world.layout.aave.provider, str(path), str(DEPTH)]
+    walk, market = scene.walk, (scene.protocol, scene.entry)
+    command = [sys.executable, str(CHILD), world.anvil.url, *market, str(path), str(DEPTH)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
@@ -38,9 +37,9 @@ def run_and_kill(world: World, path: Path, walk: Walk, draw: random.Random) -> N
     child.stdout.close()
 
 
-async def survives(world: World, path: Path, seed: int, kills: int) -> None:
-    draw = random.Random(seed)
-    walk = Walk(world, seed, people=25)
+async def survives(world: World, path: Path, seed: int, kills: int, make: MakeScene) -> None:
+    draw, scene = random.Random(seed), make(world, seed, 25)
+    walk = scene.walk
     world.fund(*walk.accounts)
     for _ in range(60):
         walk.play_block()
@@ -48,12 +47,11 @@ async def survives(world: World, path: Path, seed: int, kills: int) -> None:
         if turn % 8 == 0:  # history again, from nothing
             for file in path.parent.glob(path.name + "*"):
                 file.unlink()
-        run_and_kill(world, path, walk, draw)
+        run_and_kill(world, path, scene, draw)
     async with Pool([world.anvil.url]) as chain:
-        adapter = AaveV3(world.layout.aave.provider)
-        survivor = Indexer(chain, Store(path, 31337, DEPTH), [(adapter, 0)])
+        survivor = scene.published(chain, path, DEPTH)
         block = await survivor.advance()
-        afresh = Indexer(chain, Store(path.with_name("fresh"), 31337), [(AaveV3(world.layout.aave.provider), 0)])
+        afresh = scene.published(chain, path.with_name("fresh"))
         assert (await afresh.advance()).hash == block.hash
         assert not difference(survivor.markets[0].book, afresh.markets[0].book), f"seed {seed}"
         assert survivor.markets[0].book.digest() == afresh.markets[0].book.digest()
@@ -62,10 +60,12 @@ async def survives(world: World, path: Path, seed: int, kills: int) -> None:
         assert not await audit(chain, survivor.markets[0], rows, block)
 
 
-async def test_killed_a_few_times(world: World, tmp_path: Path, seed: int) -> None:
-    await survives(world, tmp_path / "state.sqlite", seed, kills=6)
+@first_quick
+async def test_killed_a_few_times(world: World, tmp_path: Path, seed: int, make: MakeScene) -> None:
+    await survives(world, tmp_path / "state.sqlite", seed, 6, make)
 
 
 @pytest.mark.slow
-async def test_killed_a_hundred_times(world: World, tmp_path: Path, seed: int) -> None:
-    await survives(world, tmp_path / "state.sqlite", seed + 1, kills=100)
+@of_every_protocol
+async def test_killed_many_times(world: World, tmp_path: Path, seed: int, make: MakeScene) -> None:
+    await survives(world, tmp_path / "state.sqlite", seed + 1, 100 if make is aave_v3 else 30, make)

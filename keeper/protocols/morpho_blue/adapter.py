@@ -134,6 +134,16 @@ class MorphoBlue:
     def outcomes(self, book: Book, logs: Sequence[Log]) -> Sequence[Liquidated]:
         return outcomes(book, self._morpho, logs)
 
+    def feeds(self, book: Book) -> Mapping[Address, Address]:
+        """The first feed of each side of what prices a token; of a token in many markets that of the oldest one."""
+        found: dict[Address, Address] = {}
+        for listing in survey.in_use(book).values():
+            model = book.fact("oracle", listing.oracle) or facts.UNMODELLED
+            for token, feeds in ((listing.collateral, model.base_feeds), (listing.loan, model.quote_feeds)):
+                if feeds[0] != ZERO_ADDRESS:
+                    found.setdefault(token, feeds[0])
+        return found
+
     def lenders(self, book: Book) -> Sequence[Loan]:
         """Morpho lends all it holds for nothing: at least what its lenders have lent and nobody has borrowed."""
         idle: dict[Address, int] = {}

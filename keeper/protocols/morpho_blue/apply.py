@@ -17,7 +17,7 @@ import msgspec
 from keeper.core import chainlink
 from keeper.core.book import Book
 from keeper.core.events import Block, Log
-from keeper.core.units import Address
+from keeper.core.units import ZERO_ADDRESS, Address
 from keeper.protocols.morpho_blue import accrual, irm
 from keeper.protocols.morpho_blue import events as e
 from keeper.protocols.morpho_blue.decode import decode
@@ -141,7 +141,8 @@ class Applier:
         listing = Listing(number, event.loan, event.collateral, event.oracle, event.irm, event.lltv)
         book.learn("listing", event.market, listing)
         if block is not None:
-            book.learn("state", event.market, State(0, 0, 0, 0, block.timestamp, 0))
+            updated = 0 if event.irm == ZERO_ADDRESS else block.timestamp
+            book.learn("state", event.market, State(0, 0, 0, 0, updated, 0))
             book.learn("stale", f"market:{event.market}", value=True)
         self._derive(book)
 

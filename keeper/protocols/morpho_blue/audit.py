@@ -83,10 +83,10 @@ def _health(answers: Answers, asked: _Asked, debt: tuple[int, int] | None) -> He
         return Quarantine("account", "the chain's own view reverts")
     held = asked.consent is None or bool(integer(answers, asked.consent))
     shares, collateral = word(data, 1) * held, word(data, 2) * held
+    if not shares:
+        return Health(Wad(MAX_U256), BaseValue(0), BaseValue(0))
     price = integer(answers, asked.price)
     value = None if price is None or collateral * price > MAX_U256 else floor(Fraction(collateral * price, 10**36))
-    if not shares:
-        return Health(Wad(MAX_U256), BaseValue(value or 0), BaseValue(0))
     if value is None or debt is None:
         return Quarantine("account", "its market cannot be judged on the chain either")
     owed = ceil(Fraction(shares * (debt[0] + 1), debt[1] + 10**6))

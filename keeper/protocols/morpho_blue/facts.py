@@ -62,7 +62,7 @@ class State(msgspec.Struct, frozen=True):
     supply_shares: int
     borrow_assets: int
     borrow_shares: int
-    updated: int  # block time
+    updated: int  # block time; 0 without a rate model: nobody tells, and nothing depends on it
     fee: int  # share of the interest, a wad
 
     @property

@@ -10,6 +10,8 @@ Laws
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+import msgspec
+
 from keeper.core.book import Book
 from keeper.core.calls import address, integer, size
 from keeper.core.events import Log, Read, signed_word, word
@@ -42,7 +44,7 @@ _STATE_WORDS: Final = 6
 
 def survey(book: Book, morpho: Address) -> Inquiry:
     """Every fact, and every position that history left in doubt."""
-    for kind in ("irm", "oracle"):
+    for kind in ("irm", "oracle", "feed"):
         for key in list(book.facts(kind)):
             book.learn(kind, key, None)
     yield from markets(book, morpho, list(book.facts("listing")))
@@ -78,7 +80,10 @@ def markets(book: Book, morpho: Address, ids: Sequence[str]) -> Inquiry:
     decimals = {token: call(token, "decimals()") for token in tokens}
     answers = yield [*states.values(), *targets.values(), *homes.values(), *decimals.values()]
     for market, read in states.items():
-        book.learn("state", market, state_of(answers[read]))
+        state = state_of(answers[read])
+        if state is not None and listings[market].irm == ZERO_ADDRESS:
+            state = msgspec.structs.replace(state, updated=0)
+        book.learn("state", market, state)
         book.learn("target", market, integer(answers, targets[market]) if market in targets else None)
     for token, read in decimals.items():
         book.learn("decimals", token, integer(answers, read))

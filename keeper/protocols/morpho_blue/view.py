@@ -115,12 +115,10 @@ class View:
     # positions -----------------------------------------------------------------------------------------------------
 
     def health(self, book: Book, row: int) -> Health | Quarantine:
-        """A position's limit over its debt, and both collateral and debt in the loan asset."""
+        """A position's limit over its debt, and both in the loan asset. Without debt nothing is asked of an oracle."""
         number, collateral, shares = position(book, row)
         if not shares:
-            price = self.price(self.pockets[number].oracle) if collateral else None
-            value = 0 if price is None or collateral * price > MAX_U256 else maths.quoted(collateral, price)
-            return Health(Wad(MAX_U256), BaseValue(value), BaseValue(0))
+            return Health(Wad(MAX_U256), BaseValue(0), BaseValue(0))
         terms = self.terms(number)
         if isinstance(terms, Quarantine):
             return terms
