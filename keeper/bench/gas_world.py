@@ -11,14 +11,7 @@ from typing import Final
 from eth_hash.auto import keccak
 
 from keeper.contracts.artifact import compile_source, immutables, source_text
-from keeper.contracts.encode import (
-    Executor,
-    Factory,
-    Role,
-    encode_liquidation_call,
-    encode_plan,
-    encode_set_roles,
-)
+from keeper.contracts.encode import Executor, Factory, encode_liquidation_call, encode_plan, encode_set_roles
 from keeper.core.plans import (
     Estimate,
     Funding,
@@ -26,6 +19,7 @@ from keeper.core.plans import (
     Hop,
     Leg,
     Plan,
+    Role,
     Settlement,
     SwapLeg,
     VenueKind,

@@ -4,16 +4,16 @@ Law: what is there already is checked and not sent again; run it as often as you
 """
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keeper.books import endpoints, markets, require_chain, require_markets
 from keeper.chain.pool import Pool
 from keeper.chain.retry import Patience
 from keeper.commands.tables import say
-from keeper.contracts.encode import Role
+from keeper.core.plans import Role
 from keeper.core.units import Address
 from keeper.errors import ConfigError, Exit
-from keeper.executor.deploy import Deployed, Deployment
+from keeper.executor.deploy import Deployed, Deployment, united
 from keeper.executor.deploy import deploy as put
 from keeper.executor.relays.transport import Transport
 from keeper.hands import factories_of, signer_of
@@ -34,9 +34,14 @@ async def deploy(settings: Settings, args: Namespace) -> int:
             treasury=Address(settings.executor.profit_recipient or ""),
             weth=Address(settings.chain.wrapped_native or ""),
             factories=factories_of(settings),
-            roles=dict.fromkeys([*await _callees(settings, pool), *_lenders(settings)], Role.MARKET)
-            | dict.fromkeys(_routers(settings), Role.ROUTER)
-            | dict.fromkeys(signer.addresses, Role.CALLER),
+            roles=united(
+                [
+                    *await _callees(settings, pool),
+                    dict.fromkeys(_lenders(settings), Role.MARKET),
+                    dict.fromkeys(_routers(settings), Role.ROUTER),
+                    dict.fromkeys(signer.addresses, Role.CALLER),
+                ]
+            ),
         )
         done = await put(pool, signer, wanted)
     _tell(settings, wanted, done, json=args.json)
@@ -58,12 +63,12 @@ def _problems(settings: Settings) -> list[str]:
     return [said for there, said in needed if not there] + hashless
 
 
-async def _callees(settings: Settings, pool: Pool) -> Sequence[Address]:
-    """The contract of each market that liquidations are addressed to."""
+async def _callees(settings: Settings, pool: Pool) -> Sequence[Mapping[Address, Role]]:
+    """The contracts that each market's liquidations are addressed to."""
     adapters = markets(settings)
     await require_markets(pool, settings, adapters)
     head = await pool.head()
-    return [await inquire(pool, adapter.callee(), head, first) for adapter, first in adapters]
+    return [await inquire(pool, adapter.callees(), head, first) for adapter, first in adapters]
 
 
 def _lenders(settings: Settings) -> Sequence[Address]:
@@ -91,9 +96,8 @@ def _tell(settings: Settings, wanted: Deployment, done: Deployed, *, json: bool)
         return
     say(f"executor {done.address}: " + (f"{len(done.sent)} transactions sent" if done.sent else "was there already"))
     for target, role in wanted.roles.items():
-        say(
-            f"  {_named(role):<8}{target}" + ("  MISSING: only the owner can give it" if target in done.missing else "")
-        )
+        lacking = "  MISSING: only the owner can give it" if target in done.missing else ""
+        say(f"  {_named(role):<12}{target}{lacking}")
     if configured == done.address:
         say("executor.address is set to it")
     else:

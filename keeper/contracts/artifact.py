@@ -13,7 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from keeper.contracts.encode import MAX_FACTORIES, WORD, Factory
+from keeper.contracts.encode import MAX_FACTORIES, Factory
+from keeper.contracts.words import WORD
 from keeper.core.units import Address
 
 SOURCE: Final = "executor.vy"

@@ -35,6 +35,7 @@ _NAMES: Final = {
         "Short(uint256,uint256)",  # what a leg has to give back with, and what it owes
         "NothingDone()",
         "Unpaid(address,uint256)",  # a token that refused a transfer, and how much of it
+        "Refused(address,bytes)",  # who answered a call with an error number, and with which
         "NotLent()",
         "NoCallback()",
         "Foreign()",

@@ -11,26 +11,29 @@ The words of ``execute(uint256 head)``; fields from the lowest bit up, ``a:n`` i
 |------------|--------------------------------------------------------------------------------------------------|
 | head       | min profit:128, last block:64, bid bps:16, conversions:16, steps:16                              |
 | conversion | first token:160, words of its route:8; then its route                                            |
-| step 0     | market:160, funding:8, flags:8, words of its route:8, -:8, gas limit:32 (0: none)                |
+| step 0     | market:160, funding:8, flags:8, words of its route:8, style:8, gas limit:32 (0: none),           |
+|            | words that follow the route:8                                                                    |
 | step 1     | account:160, least scaled debt:96                                                                |
 | step 2     | collateral:160, of a flash swap: fee:24, venue:8, -:4, factory:2, -:18, place of its last hop:40 |
 | step 3     | debt asset:160                                                                                   |
 | step 4     | repay:128, amount obtained:128                                                                   |
-| witness    | debt token:160, if flagged                                                                       |
+| witness    | if flagged: debt token:160; of other styles than Aave's the four words of ``contracts/calls.py``  |
 | source     | lender or allow-listed pool:160, if flagged                                                      |
 | hop        | token out:160, fee:24, venue:8, flags:4, factory:2, -:2, bytes of router calldata:16             |
 |            | then, if flagged: the fixed amount, the allow-listed pool or router; then the router's calldata  |
+| spender    | of other styles than Aave's: who takes what is repaid:160; then the calls (``contracts/calls.py``) |
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntFlag
 from functools import lru_cache
 from typing import Final
 
 from eth_hash.auto import keccak
 
-from keeper.core.plans import FundingKind, Hop, Leg, Plan, SwapLeg, VenueKind
+from keeper.contracts.calls import call_words, require_sense, witness_words
+from keeper.contracts.words import WORD, fit, joined
+from keeper.core.plans import FundingKind, Hop, Leg, Plan, Role, Style, SwapLeg, VenueKind
 from keeper.core.units import BPS, MAX_U128, ZERO_ADDRESS, Address, owner
 
 EXECUTE: Final = bytes.fromhex("fe0d94c1")  # execute(uint256)
@@ -43,24 +46,16 @@ INIT_HASHES: Final = {  # of the pools of Uniswap's own factories, on nearly eve
     VenueKind.UNISWAP_V3: bytes.fromhex("e34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54"),
 }
 
-WORD: Final = 32
 MAX_STEPS: Final = 128
 MAX_CONVERSIONS: Final = 8
-MAX_ROUTE: Final = 64  # words
+MAX_ROUTE: Final = 128  # words of a step's hops, spender and calls
 MAX_FACTORIES: Final = 4
 
 _SKIPPABLE, _WRAPPED, _WITNESS, _SOURCE, _PROBE = 1, 2, 4, 8, 16
 _FIRST, _FIXED, _EXACT_OUT, _LISTED = 1, 2, 4, 8
-_U16, _U24, _U32, _U64, _U96 = (2**bits - 1 for bits in (16, 24, 32, 64, 96))
-
-
-class Role(IntFlag):
-    """What the executor's owner allows an address to be. The numbers are part of the contract."""
-
-    CALLER = 1  # may execute and sweep
-    MARKET = 2  # may be liquidated on and borrowed from
-    ROUTER = 4  # may be called with opaque calldata
-    POOL = 8  # may be swapped in although no factory of the executor made it
+_REDEEMED: Final = (VenueKind.ERC4626, VenueKind.CTOKEN)
+_MAX_DATA: Final = 64 * WORD  # bytes of a router's calldata
+_U16, _U24, _U32, _U64 = (2**bits - 1 for bits in (16, 24, 32, 64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +83,26 @@ class Executor:
 
 def encode_plan(plan: Plan, executor: Executor) -> bytes:
     """Calldata that executes the plan."""
-    return EXECUTE + _joined(_plan(plan, executor))
+    return EXECUTE + joined(_plan(plan, executor))
 
 
 def encode_set_roles(targets: Sequence[Address], role: Role) -> bytes:
     """The owner's call that gives each of the targets this role and no other."""
-    return SET_ROLES + _joined((2 * WORD, role, len(targets), *(int(target, 16) for target in targets)))
+    return SET_ROLES + joined((2 * WORD, role, len(targets), *(int(target, 16) for target in targets)))
 
 
 def encode_liquidation_call(leg: Leg) -> bytes:
     """Aave's ``liquidationCall``, as an account without an executor sends it."""
     pair = (int(leg.collateral_asset, 16), int(leg.debt_asset, 16))
-    return LIQUIDATION_CALL + _joined((*pair, int(owner(leg.account), 16), leg.repay, int(leg.receive_wrapped)))
+    return LIQUIDATION_CALL + joined((*pair, int(owner(leg.account), 16), leg.repay, int(leg.receive_wrapped)))
 
 
 def encode_liquidation_call_l2(
     collateral_id: int, debt_id: int, account: Address, repay: int, *, wrapped: bool
 ) -> bytes:
     """The same in the compact form of an L2 pool; a repay amount past 127 bits of ones means all."""
-    first = _fit(collateral_id, _U16) | _fit(debt_id, _U16) << 16 | int(owner(account), 16) << 32
-    return LIQUIDATION_CALL_L2 + _joined((first, min(repay, MAX_U128) | int(wrapped) << 128))
+    first = fit(collateral_id, _U16) | fit(debt_id, _U16) << 16 | int(owner(account), 16) << 32
+    return LIQUIDATION_CALL_L2 + joined((first, min(repay, MAX_U128) | int(wrapped) << 128))
 
 
 def create2_address(deployer: Address, salt: bytes, init_hash: bytes) -> Address:
@@ -120,7 +115,7 @@ def pool_address(factory: Factory, token: Address, other: Address, fee: int) -> 
     """A factory's pool of two tokens, whether it exists or not. Version 2 knows no fee."""
     low, high = sorted((token, other))
     if factory.kind == VenueKind.UNISWAP_V3:
-        salt = keccak(_joined((int(low, 16), int(high, 16), fee)))
+        salt = keccak(joined((int(low, 16), int(high, 16), fee)))
     else:
         salt = keccak(bytes.fromhex(low[2:] + high[2:]))
     return create2_address(factory.deployer, salt, factory.init_hash)
@@ -131,11 +126,11 @@ def _plan(plan: Plan, executor: Executor) -> Iterator[int]:
         raise ValueError(f"the executor measures profit in {executor.weth}, not in {plan.profit_token}")
     steps, conversions = len(plan.legs), len(plan.conversions)
     yield (
-        _fit(plan.min_profit, MAX_U128)
-        | _fit(plan.deadline, _U64) << 128
-        | _fit(plan.bid_bps, BPS) << 192
-        | _fit(conversions, MAX_CONVERSIONS) << 208
-        | _fit(steps, MAX_STEPS) << 224
+        fit(plan.min_profit, MAX_U128)
+        | fit(plan.deadline, _U64) << 128
+        | fit(plan.bid_bps, BPS) << 192
+        | fit(conversions, MAX_CONVERSIONS) << 208
+        | fit(steps, MAX_STEPS) << 224
     )
     for swap in plan.conversions:
         if not swap.rest or swap.exact_out or swap.hops[-1].token_out != executor.weth:
@@ -148,30 +143,40 @@ def _plan(plan: Plan, executor: Executor) -> Iterator[int]:
 
 
 def _step(leg: Leg, executor: Executor, *, skippable: bool) -> Iterator[int]:
-    kind, source = leg.funding.kind, leg.funding.source
-    if kind == FundingKind.PROTOCOL_CALLBACK:
-        raise ValueError(f"the executor has no callback of {leg.protocol}")
+    require_sense(leg)
+    kind, source, aave = leg.funding.kind, leg.funding.source, leg.style is Style.AAVE
     route = _Route.of(leg.swaps, executor, first=leg.collateral_asset)
-    flags = _SKIPPABLE * skippable | _WRAPPED * leg.receive_wrapped | _PROBE * executor.probe
+    flags = _SKIPPABLE * skippable | _WRAPPED * leg.receive_wrapped | _PROBE * (executor.probe and aave)
     flash, listed = 0, source not in (ZERO_ADDRESS, leg.market)
     if kind == FundingKind.UNISWAP_V3_FLASH_SWAP:
         pay = leg.swaps[-1].hops[-1].token_out if leg.swaps else leg.collateral_asset
         index = _factory(executor, Hop(VenueKind.UNISWAP_V3, source, pay, leg.debt_asset, leg.funding.pool_fee))
         listed = index is None
         flash = _venue(VenueKind.UNISWAP_V3, leg.funding.pool_fee, index) | route.last << 216
-    witness = leg.witness
-    flags |= _SOURCE * listed | _WITNESS * (witness is not None)
-    gas_limit = _fit(leg.gas_limit, _U32) if skippable else 0
-    yield int(leg.market, 16) | kind << 160 | flags << 168 | len(route.words) << 176 | gas_limit << 192
-    yield int(owner(leg.account), 16) | _fit(witness.floor if witness else 0, _U96) << 160
+    witness, floor = witness_words(leg)
+    calls = [] if aave else [int(leg.spender, 16), *(word for call in leg.calls for word in call_words(call, executor))]
+    fit(len(route.words) + len(calls), MAX_ROUTE)
+    flags |= _SOURCE * listed | _WITNESS * bool(witness)
+    gas_limit = fit(leg.gas_limit, _U32) if skippable else 0
+    lent = kind != FundingKind.PROTOCOL_CALLBACK  # which the contract knows by the style: nobody lends
+    yield (
+        int(leg.market, 16)
+        | (kind if lent else FundingKind.OWN) << 160
+        | flags << 168
+        | len(route.words) << 176
+        | leg.style << 184
+        | gas_limit << 192
+        | len(calls) << 224
+    )
+    yield int(owner(leg.account), 16) | floor << 160
     yield int(leg.collateral_asset, 16) | flash
     yield int(leg.debt_asset, 16)
-    yield _fit(leg.repay, MAX_U128) | _fit(leg.funding.amount, MAX_U128) << 128
-    if witness:
-        yield int(witness.token, 16)
+    yield fit(leg.repay, MAX_U128) | (fit(leg.funding.amount, MAX_U128) if lent else 0) << 128
+    yield from witness
     if listed:
         yield int(source, 16)
     yield from route.words
+    yield from calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +208,11 @@ def _hop(swap: SwapLeg, place: int, executor: Executor) -> Iterator[int]:
     index = None if hop.venue == VenueKind.ROUTER else _factory(executor, hop)
     flags = _FIRST * (place == 0) | _FIXED * fixed | _EXACT_OUT * exact | _LISTED * (index is None)
     data = bytes.fromhex(hop.data[2:])
-    yield int(hop.token_out, 16) | _venue(hop.venue, hop.fee, index) | flags << 192 | _fit(len(data), _U16) << 200
+    if exact and hop.venue in _REDEEMED:
+        raise ValueError(f"{hop.venue.name} sells all it is given: it cannot buy just what is owed")
+    yield int(hop.token_out, 16) | _venue(hop.venue, hop.fee, index) | flags << 192 | fit(len(data), _MAX_DATA) << 200
     if fixed:
-        yield _fit(swap.amount_in, MAX_U128)
+        yield fit(swap.amount_in, MAX_U128)
     if index is None:
         yield int(hop.pool, 16)
     for at in range(0, len(data), WORD):
@@ -221,14 +228,4 @@ def _factory(executor: Executor, hop: Hop) -> int | None:
 
 
 def _venue(kind: VenueKind, fee: int, index: int | None) -> int:
-    return _fit(fee, _U24) << 160 | kind << 184 | (index or 0) << 196
-
-
-def _fit(value: int, most: int) -> int:
-    if not 0 <= value <= most:
-        raise ValueError(f"{value} does not fit: at most {most}")
-    return value
-
-
-def _joined(words: Iterable[int]) -> bytes:
-    return b"".join(word.to_bytes(WORD, "big") for word in words)
+    return fit(fee, _U24) << 160 | kind << 184 | (index or 0) << 196

@@ -12,11 +12,13 @@
     - A step spends what the step itself obtained, never the float. The float in WETH is guarded by the measured
       profit, which is at least zero; every other token by counting what came in. The factories' own pools and the
       market are believed when they say what they lent; other lenders and pools are counted too.
-    - Whoever gets an approval or opaque calldata is allow-listed. A pool gets neither, and is the child of one of the
-      factories unless it is allow-listed. Approvals are exact, and zero again when the step ends.
+    - Whoever gets an approval or opaque calldata is allow-listed for it. A pool gets neither, and is the child of one of
+      the factories unless it is allow-listed. Approvals are exact, and zero again when the step ends.
+    - A step of another style than Aave's says what to call. Whatever the market sends is counted, and what it takes is
+      bounded by an approval; so is what it is owed by what the step has brought, before it is approved.
     - Profit is the growth of the balance of WETH. The bid is a share of what was measured, and is paid last.
     - Tokens leave for the treasury only, and the treasury never changes.
-    A market that pays first and calls back becomes another `_fund` kind with its callback, and a branch in `_settle`.
+    A market that calls back by another name becomes another callback beside `onMorphoLiquidate`.
     Lines between `# [name` and `# name]` are a guard that `keeper bench gas` leaves out to tell what it costs.
 """
 
@@ -31,7 +33,14 @@ interface Weth:
 interface DebtToken:
     def scaledBalanceOf(account: address) -> uint256: view
 
+interface Vault:
+    def redeem(shares: uint256, receiver: address, owner: address) -> uint256: nonpayable
+
+interface CToken:
+    def redeem(tokens: uint256) -> uint256: nonpayable
+
 interface Self:
+    def call_out(stage: uint256, owed: uint256): nonpayable
     def route_through(router: address, token: address, amount: uint256, at: uint256, size: uint256) -> uint256: nonpayable
 
 interface Market:
@@ -69,9 +78,10 @@ struct Factory:
 
 # Roles: what the owner allows an address to be.
 CALLER: constant(uint256) = 1  # may execute and sweep
-MARKET: constant(uint256) = 2  # may be liquidated on, and borrowed from: gets approvals
+MARKET: constant(uint256) = 2  # may be liquidated on as Aave is, and borrowed from: gets approvals
 ROUTER: constant(uint256) = 4  # may be called with opaque calldata: gets approvals
 POOL: constant(uint256) = 8  # may be swapped in although no factory made it
+CALLED: constant(uint256) = 16  # may be called as a step says: gets approvals
 
 # Funding kinds.
 OWN: constant(uint256) = 0
@@ -80,15 +90,29 @@ AAVE: constant(uint256) = 2
 BALANCER: constant(uint256) = 3
 MORPHO: constant(uint256) = 4
 
+# Styles. Prefunded steps, bounties and takeovers are one: calls, then what came of them.
+AAVE_STYLE: constant(uint256) = 0
+CALLBACK: constant(uint256) = 2
+CLIP: constant(uint256) = 3
+
+# Stages of a step's calls.
+FIRST_CALLS: constant(uint256) = 0
+SEIZED: constant(uint256) = 1
+SOLD: constant(uint256) = 2
+LAST_CALLS: constant(uint256) = 3
+
 # Venues.
 UNISWAP_V2: constant(uint256) = 0
 UNISWAP_V3: constant(uint256) = 1
 ROUTED: constant(uint256) = 2
+ERC4626: constant(uint256) = 3
+CTOKEN: constant(uint256) = 4
 
 # The gate: idle, busy, or an address with the callback it is awaited for.
 IDLE: constant(uint256) = 0
 BUSY: constant(uint256) = 1
 HOP: constant(uint256) = 255 << 160  # a swap's callback; fundings await with their kind
+MARKETS: constant(uint256) = 16  # and markets that call back with their style, and this
 GATE_SHIFT: constant(uint256) = 160
 
 # Flags of a step.
@@ -97,6 +121,15 @@ WRAPPED: constant(uint256) = 1 << 169  # collateral comes as the receipt token; 
 WITNESS: constant(uint256) = 1 << 170  # a word with the debt token follows: too little debt is an early exit
 SOURCE: constant(uint256) = 1 << 171  # a word with the lender or allow-listed pool follows
 PROBE: constant(uint256) = 1 << 172  # the market is asked for the account's health before anything is borrowed
+
+# A step's style, and the words of its calls.
+STYLE_SHIFT: constant(uint256) = 184
+CALLS_SHIFT: constant(uint256) = 224
+
+# A call: target, selector, words of arguments, stage, and whether it answers an error number.
+WORDS_SHIFT: constant(uint256) = 192
+STAGE_SHIFT: constant(uint256) = 200
+CODED: constant(uint256) = 1 << 208
 
 # Flags of a hop.
 FIRST: constant(uint256) = 1 << 192  # starts from the step's collateral
@@ -113,6 +146,7 @@ U128: constant(uint256) = 2**128 - 1
 U160: constant(uint256) = 2**160 - 1
 
 WAD: constant(uint256) = 10**18
+RAY: constant(uint256) = 10**27
 BPS: constant(uint256) = 10_000
 PIPS: constant(uint256) = 1_000_000
 BID_GAS: constant(uint256) = 30_000
@@ -122,7 +156,11 @@ MAX_SQRT_PRICE: constant(uint160) = 14614467034852101032872730522039888223787239
 HEAD_END: constant(uint256) = 36  # selector and head
 STEP: constant(uint256) = 160
 STEPS: constant(uint256) = 128
-ROUTE: constant(uint256) = 64
+ROUTE: constant(uint256) = 128
+ROUTED_DATA: constant(uint256) = 64  # words of a router's calldata
+CALLS: constant(uint256) = 16
+ARGUMENTS: constant(uint256) = 32  # words of one call
+QUESTION: constant(uint256) = 100  # bytes of what a witness is asked: what it does not need it ignores
 CONVERSIONS: constant(uint256) = 8
 ERROR: constant(uint256) = 132
 
@@ -136,8 +174,9 @@ roles: public(HashMap[address, uint256])
 
 gate: transient(uint256)
 order: transient(uint256[5])  # the step under way
-route: transient(uint256[ROUTE])  # its hops
+route: transient(uint256[ROUTE])  # its hops, then who takes what is repaid, then its calls
 lent: transient(uint256)  # the least balance of the debt asset once its allow-listed source has lent
+held: transient(uint256)  # of the collateral, before the market that calls back is called
 coin: transient(address)  # what the hop under way pays with
 limit: transient(uint256)  # and how much of it may still go
 
@@ -227,23 +266,29 @@ def _step(step: uint256, start: uint256) -> (uint256, bool):
     """
     order: uint256[5] = abi_decode(slice(msg.data, start, STEP), uint256[5])
     at: uint256 = start + STEP
+    style: uint256 = (order[0] >> STYLE_SHIFT) & U8
     # [market
-    if self.roles[convert(order[0] & U160, address)] & MARKET == 0:
+    if self.roles[convert(order[0] & U160, address)] & (MARKET if style == AAVE_STYLE else CALLED) == 0:
         raw_revert(method_id("Forbidden()"))
     # market]
     gone: bool = False
     # [witness
     if order[0] & WITNESS != 0:
-        witness: address = convert(self._word(at) & U160, address)
-        debt: uint256 = staticcall DebtToken(witness).scaledBalanceOf(convert(order[1] & U160, address))
-        gone = debt < order[1] >> 160
-        at += 32
+        word: uint256 = self._word(at)
+        witness: address = convert(word & U160, address)
+        if style == AAVE_STYLE:
+            debt: uint256 = staticcall DebtToken(witness).scaledBalanceOf(convert(order[1] & U160, address))
+            gone = debt < order[1] >> 160
+            at += 32
+        else:
+            gone = self._asked(witness, at + 64, (word >> 160) & U8) < self._word(at + 32)
+            at += 192
     # witness]
     source: address = empty(address)
     if order[0] & SOURCE != 0:
         source = convert(self._word(at) & U160, address)
         at += 32
-    count: uint256 = (order[0] >> 176) & U8
+    count: uint256 = ((order[0] >> 176) & U8) + ((order[0] >> CALLS_SHIFT) & U8)
     if gone:
         reason: Bytes[ERROR] = abi_encode(order[1] & U160, method_id=method_id("Gone(address)"))
         self._give_up(step, order[0], reason)
@@ -339,6 +384,22 @@ def _give_up(step: uint256, flags: uint256, reason: Bytes[ERROR]):
     log Skipped(step=step, reason=reason)
 
 
+@internal
+@view
+def _asked(witness: address, at: uint256, place: uint256) -> uint256:
+    """
+    @notice A word of what somebody answers to the question at `at` of the calldata; zero where there is no answer.
+    """
+    done: bool = False
+    answer: Bytes[256] = b""
+    done, answer = raw_call(
+        witness, slice(msg.data, at, QUESTION), max_outsize=256, is_static_call=True, revert_on_failure=False
+    )
+    if not done or len(answer) < 32 * (place + 1):
+        return 0
+    return extract32(answer, 32 * place, output_type=uint256)
+
+
 # --- callbacks ------------------------------------------------------------------------------------------------------
 
 
@@ -385,10 +446,40 @@ def onMorphoFlashLoan(amount: uint256, data: Bytes[1]):
 @external
 def own():
     """
-    @notice A step paid from the float, called by this contract itself so that it is all or nothing.
+    @notice A step that nobody lends to, called by this contract itself so that it is all or nothing: it is paid from the
+        float, or by a market that pays first.
     """
     self._enter(OWN)
-    self._work(self.order[4] >> 128)
+    style: uint256 = (self.order[0] >> STYLE_SHIFT) & U8
+    if style == CALLBACK or style == CLIP:
+        self._take()
+    else:
+        self._work(self.order[4] >> 128)
+
+
+@external
+def onMorphoLiquidate(repaid: uint256, data: Bytes[32]):
+    self._enter(MARKETS + CALLBACK)
+    self._earn(repaid)
+
+
+@external
+def onPreLiquidate(repaid: uint256, data: Bytes[32]):
+    self._enter(MARKETS + CALLBACK)
+    self._earn(repaid)
+
+
+@external
+def clipperCall(sender: address, owe: uint256, slice_: uint256, data: Bytes[32]):
+    self._enter(MARKETS + CLIP)
+    # [initiator
+    if sender != self:
+        raw_revert(method_id("Foreign()"))
+    # initiator]
+    extcall Self(self).call_out(SEIZED, 0)
+    owed: uint256 = (owe + RAY - 1) // RAY
+    self._earn(owed)
+    extcall Self(self).call_out(SOLD, owed)
 
 
 @internal
@@ -453,8 +544,10 @@ def _work(owed: uint256):
 @internal
 def _settle(order: uint256[5], count: uint256, pulled: uint256) -> (uint256, uint256):
     """
-    @notice One liquidation on Aave: collateral received, and what was not spent of the repay amount.
+    @notice One liquidation: collateral received, and what was not spent of the repay amount.
     """
+    if (order[0] >> STYLE_SHIFT) & U8 != AAVE_STYLE:
+        return self._settle_by_calls(order)
     market: address = convert(order[0] & U160, address)
     collateral: address = convert(order[2] & U160, address)
     debt: address = convert(order[3] & U160, address)
@@ -495,6 +588,136 @@ def _settle(order: uint256[5], count: uint256, pulled: uint256) -> (uint256, uin
             assert extcall Token(debt).approve(market, pulled, default_return_value=True)
     # allowance]
     return received, unspent
+
+
+@internal
+def _settle_by_calls(order: uint256[5]) -> (uint256, uint256):
+    """
+    @notice The same on any other market. Of one asset that is repaid and received, what came is less what went.
+    """
+    collateral: address = convert(order[2] & U160, address)
+    before: uint256 = self._balance(collateral)
+    repay: uint256 = order[4] & U128
+    spender: address = self._spender(order[0])
+    if repay != 0:
+        self._approve(order[3], spender, repay)
+    extcall Self(self).call_out(FIRST_CALLS, 0)
+    extcall Self(self).call_out(LAST_CALLS, 0)
+    after: uint256 = self._balance(collateral)
+    if after < before:
+        raw_revert(abi_encode(after, before, method_id=method_id("Short(uint256,uint256)")))
+    return after - before, self._take_back(order[3], spender) if repay != 0 else 0
+
+
+@internal
+def _take():
+    """
+    @notice A liquidation on a market that pays first and calls back: `_earn` happens in the middle of it.
+    """
+    order: uint256[5] = self.order
+    self.held = self._balance(convert(order[2] & U160, address))
+    extcall Self(self).call_out(FIRST_CALLS, 0)
+    extcall Self(self).call_out(LAST_CALLS, 0)
+    self._take_back(order[3], self._spender(order[0]))
+
+
+@internal
+def _earn(owed: uint256):
+    """
+    @notice Sells what the market has sent, and lets it take what it is owed.
+    """
+    order: uint256[5] = self.order
+    count: uint256 = (order[0] >> 176) & U8
+    collateral: address = convert(order[2] & U160, address)
+    debt: address = convert(order[3] & U160, address)
+    received: uint256 = self._balance(collateral) - self.held
+    have: uint256 = received if collateral == debt else 0
+    if count != 0:
+        have = self._sell(count, collateral, received, debt, owed, have)
+    if have < owed:
+        raw_revert(abi_encode(have, owed, method_id=method_id("Short(uint256,uint256)")))
+    self._approve(order[3], self._spender(order[0]), owed)
+
+
+@internal
+@view
+def _spender(flags: uint256) -> address:
+    return convert(self.route[(flags >> 176) & U8] & U160, address)
+
+
+@internal
+def _approve(word: uint256, spender: address, amount: uint256):
+    # [spender
+    if self.roles[spender] & CALLED == 0:
+        raw_revert(method_id("Forbidden()"))
+    # spender]
+    assert extcall Token(convert(word & U160, address)).approve(spender, amount, default_return_value=True)
+
+
+@internal
+def _take_back(word: uint256, spender: address) -> uint256:
+    """
+    @notice What was approved and not taken, which is approved no more.
+    """
+    unspent: uint256 = 0
+    # [allowance
+    debt: address = convert(word & U160, address)
+    unspent = staticcall Token(debt).allowance(self, spender)
+    if unspent != 0:
+        assert extcall Token(debt).approve(spender, 0, default_return_value=True)
+    # allowance]
+    return unspent
+
+
+@external
+def call_out(stage: uint256, owed: uint256):
+    """
+    @notice Makes the step's calls of a stage; `owed` is the last word of those that are made once it has sold. Called by
+        this contract itself, so that the memory it needs is paid for only by those who use it.
+    """
+    if msg.sender != self:
+        raw_revert(method_id("Forbidden()"))
+    flags: uint256 = self.order[0]
+    style: uint256 = (flags >> STYLE_SHIFT) & U8
+    at: uint256 = ((flags >> 176) & U8) + 1
+    end: uint256 = at + ((flags >> CALLS_SHIFT) & U8) - 1
+    for _: uint256 in range(CALLS):
+        if at == end:
+            break
+        call: uint256 = self.route[at]
+        size: uint256 = (call >> WORDS_SHIFT) & U8
+        if (call >> STAGE_SHIFT) & U8 == stage:
+            words: DynArray[uint256, ARGUMENTS] = []
+            for i: uint256 in range(size, bound=ARGUMENTS):
+                words.append(self.route[at + 1 + i])
+            if stage == SOLD:
+                words[size - 1] = owed
+            self._call(call, words, stage == FIRST_CALLS and (style == CALLBACK or style == CLIP), flags, style)
+        at += 1 + size
+
+
+@internal
+def _call(call: uint256, words: DynArray[uint256, ARGUMENTS], calls_back: bool, flags: uint256, style: uint256):
+    target: address = convert(call & U160, address)
+    # [target
+    if self.roles[target] & CALLED == 0:
+        raw_revert(method_id("Forbidden()"))
+    # target]
+    selector: bytes4 = convert(convert((call >> 160) & U32, uint32), bytes4)
+    awaited: bool = calls_back and call & U160 == flags & U160
+    if awaited:
+        self.gate = (call & U160) | ((MARKETS + style) << GATE_SHIFT)
+    answer: Bytes[32] = raw_call(
+        target, concat(selector, slice(abi_encode(words), 64, 32 * len(words))), max_outsize=32
+    )
+    # [callback
+    if awaited and self.gate != BUSY:
+        raw_revert(method_id("NoCallback()"))
+    # callback]
+    # [coded
+    if call & CODED != 0 and (len(answer) != 32 or convert(answer, uint256) != 0):
+        raw_revert(abi_encode(target, answer, method_id=method_id("Refused(address,bytes)")))
+    # coded]
 
 
 @internal
@@ -557,6 +780,12 @@ def _sell(count: uint256, first: address, stock: uint256, pay: address, owed: ui
         elif venue == UNISWAP_V2:
             pool = self._pool(pool, token, out, hop)
             spent = self._swap_v2(pool, token, out, (hop >> 160) & U24, amount, wanted)
+        elif venue == ERC4626:
+            extcall Vault(self._pool(pool, token, out, hop)).redeem(amount, self, self)
+        elif venue == CTOKEN:
+            code: uint256 = extcall CToken(self._pool(pool, token, out, hop)).redeem(amount)
+            if code != 0:
+                raw_revert(abi_encode(pool, abi_encode(code), method_id=method_id("Refused(address,bytes)")))
         else:
             size: uint256 = (hop >> 200) & U16
             spent = extcall Self(self).route_through(pool, token, amount, at, size)
@@ -629,8 +858,8 @@ def route_through(router: address, token: address, amount: uint256, at: uint256,
     """
     if msg.sender != self or self.roles[router] & ROUTER == 0:
         raw_revert(method_id("Forbidden()"))
-    words: DynArray[uint256, ROUTE] = []
-    for i: uint256 in range((size + 31) // 32, bound=ROUTE):
+    words: DynArray[uint256, ROUTED_DATA] = []
+    for i: uint256 in range((size + 31) // 32, bound=ROUTED_DATA):
         words.append(self.route[at + i])
     assert extcall Token(token).approve(router, amount, default_return_value=True)
     raw_call(router, slice(abi_encode(words), 64, size))

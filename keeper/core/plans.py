@@ -19,12 +19,15 @@ Laws
 """
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, IntFlag
 from typing import Final, Protocol
 
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Wei
 
 SELF: Final = Address("0x5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f")  # in a call's data: the executor, whoever it is
+
+
+_SCALED_BALANCE_OF: Final = bytes.fromhex("1da24f3e")
 
 
 class Style(IntEnum):
@@ -51,10 +54,20 @@ class Stage(IntEnum):
 class Call:
     """One call of a leg, with exact amounts: they agree with ``settle`` of the same repay amount to the unit."""
 
-    target: Address  # allow-listed as a market by the executor's owner
+    target: Address  # whom the executor's owner has listed as ``Role.CALLED``
     data: bytes  # the word of ``SELF`` stands for the executor's own address
     coded: bool = False  # it returns an error number, which must be zero
     stage: Stage = Stage.FIRST
+
+
+class Role(IntFlag):
+    """What the executor's owner allows an address to be. The numbers are part of the executor contract."""
+
+    CALLER = 1  # may execute and sweep
+    MARKET = 2  # may be liquidated on as Aave is, and borrowed from
+    ROUTER = 4  # may be called with opaque calldata
+    POOL = 8  # may be swapped in, or redeemed from, although no factory of the executor made it
+    CALLED = 16  # may be called as a leg says, and take what is repaid: only who holds nothing of ours between plans
 
 
 class FundingKind(IntEnum):
@@ -126,13 +139,19 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A cheap sign that nobody was here first: the account's scaled debt, and the least it may be.
+    """A cheap sign that nobody was here first: a number of the account, as a rule its debt, and the least it may be.
 
-    An action names the debt as it is; a leg leaves room for a borrower who repays a little to be in the way.
+    An action names it as it is; a leg leaves room for a borrower who repays a little to be in the way.
     """
 
-    token: Address  # answers ``scaledBalanceOf(account)``
+    token: Address  # who is asked
     floor: Amount
+    data: bytes = b""  # what: up to 100 bytes; empty: ``scaledBalanceOf(account)``
+    place: int = 0  # of the word in the answer
+
+    def question(self, holder: Address) -> bytes:
+        """The calldata of what is asked."""
+        return self.data or _SCALED_BALANCE_OF + bytes.fromhex(holder[2:].rjust(64, "0"))
 
 
 class Action(Protocol):

@@ -12,7 +12,7 @@ from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.margin import Margin
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, FundingKind, Reason
+from keeper.core.plans import Action, FundingKind, Reason, Role
 from keeper.core.units import Address, BaseValue, Bps, Hash, Timestamp, Wad
 
 
@@ -142,8 +142,8 @@ class Adapter(Margin, Protocol):
         """What is wrong with the address as an entry of such a market; empty when nothing is. Asked before a start."""
         ...
 
-    def callee(self) -> InquiryOf[Address]:
-        """The contract that liquidations are addressed to: what an executor must be allowed to call."""
+    def callees(self) -> InquiryOf[Mapping[Address, Role]]:
+        """The contracts that liquidations are addressed to, and what an executor's owner must allow each to be."""
         ...
 
     def sources(self, book: Book) -> frozenset[Address]:

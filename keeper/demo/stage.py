@@ -12,8 +12,8 @@ from typing import Any, Final
 from eth_utils.crypto import keccak
 
 from keeper.contracts.artifact import creation_code
-from keeper.contracts.encode import Factory, Role, create2_address, encode_set_roles
-from keeper.core.plans import VenueKind
+from keeper.contracts.encode import Factory, create2_address, encode_set_roles
+from keeper.core.plans import Role, VenueKind
 from keeper.core.units import Address
 from keeper.devnet.anvil import AnvilOptions
 from keeper.devnet.build import make_world

@@ -125,7 +125,7 @@ class _Play:
         tip = self.keeper.indexer.tip
         for market in self.keeper.indexer.markets:
             row = market.book.row(account)
-            if self.stage.callees[market.adapter.market] == callee and row is not None and tip is not None:
+            if callee in self.stage.callees[market.adapter.market] and row is not None and tip is not None:
                 health = market.adapter.health(market.book, row, tip.timestamp)
                 return None if isinstance(health, Quarantine) else health.health_factor
         return None

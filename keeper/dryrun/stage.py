@@ -14,10 +14,11 @@ from eth_hash.auto import keccak
 
 from keeper.books import damage, endpoints, markets, require_chain, require_markets
 from keeper.contracts.artifact import creation_code, runtime_code
-from keeper.contracts.encode import Role, encode_set_roles
+from keeper.core.plans import Role
 from keeper.core.units import Address, Bps
 from keeper.dryrun.fork import Fork
 from keeper.errors import ConfigError, DevnetError, RpcError
+from keeper.executor.deploy import role_calls, united
 from keeper.executor.signer import LocalSigner
 from keeper.hands import factories_of
 from keeper.indexer.inquire import inquire
@@ -41,12 +42,12 @@ def signer() -> LocalSigner:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything a dry run acts on. ``callees``: the contract that each market's liquidations are addressed to."""
+    """Everything a dry run acts on. ``callees``: the contracts that each market's liquidations are addressed to."""
 
     fork: Fork
     settings: Settings
     signer: LocalSigner
-    callees: Mapping[Address, Address]
+    callees: Mapping[Address, Mapping[Address, Role]]
 
 
 async def staged(settings: Settings, fork: Fork, *, shocked: bool) -> Stage:
@@ -60,10 +61,10 @@ async def staged(settings: Settings, fork: Fork, *, shocked: bool) -> Stage:
         adapters = markets(mine)
         await require_markets(pool, mine, adapters)
         head = await pool.head()
-        callees = {adapter.market: await inquire(pool, adapter.callee(), head, first) for adapter, first in adapters}
+        callees = {adapter.market: await inquire(pool, adapter.callees(), head, first) for adapter, first in adapters}
     fork.fund(*hands.addresses)
     address = _executor(settings, fork, hands)
-    _give_roles(fork, address, hands, callees)
+    _give_roles(fork, address, hands, united(callees.values()))
     executor = settings.executor.model_copy(update={"address": address})
     return Stage(fork, mine.model_copy(update={"executor": executor}), hands, callees)
 
@@ -127,12 +128,12 @@ def _executor(settings: Settings, fork: Fork, hands: LocalSigner) -> Address:
     return Address(receipt["contractAddress"])
 
 
-def _give_roles(fork: Fork, executor: Address, hands: LocalSigner, callees: Mapping[Address, Address]) -> None:
+def _give_roles(fork: Fork, executor: Address, hands: LocalSigner, roles: Mapping[Address, Role]) -> None:
     """In the owner's name, who on a fork need not be asked."""
     try:
         owner = Address("0x" + fork.rpc.call(executor, OWNER)[-40:])
     except (RpcError, DevnetError) as error:
         raise ConfigError(f"executor.address = {executor}: it does not say who owns it ({error})") from error
     fork.fund(owner)
-    for targets, role in ((hands.addresses, Role.CALLER), (tuple(callees.values()), Role.MARKET)):
-        fork.rpc.send(owner, executor, "0x" + encode_set_roles(targets, role).hex())
+    for data in role_calls({**roles, **dict.fromkeys(hands.addresses, Role.CALLER)}):
+        fork.rpc.send(owner, executor, "0x" + data.hex())

@@ -8,14 +8,15 @@ Laws
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from eth_hash.auto import keccak
 
 from keeper.contracts.artifact import creation_code, runtime_code
-from keeper.contracts.encode import Executor, Factory, Role, create2_address, encode_set_roles
+from keeper.contracts.encode import Executor, Factory, create2_address, encode_set_roles
+from keeper.core.plans import Role
 from keeper.core.units import Address, Hash, Wei
 from keeper.errors import ConfigError, RpcError
 from keeper.executor.signer import Signer
@@ -85,11 +86,11 @@ async def deploy(node: Node, signer: Signer, wanted: Deployment) -> Deployed:
         sent.append(await _send(node, signer, sender, CREATE2_FACTORY, SALT + wanted.creation_code))
     await verify(node, wanted)
     missing = await missing_roles(node, wanted)
-    calls = _calls(missing)
+    calls = role_calls(missing)
     if wanted.owner in signer.addresses:
         sent += [await _send(node, signer, wanted.owner, wanted.address, call) for call in calls]
         missing = await missing_roles(node, wanted)
-        calls = _calls(missing)
+        calls = role_calls(missing)
     return Deployed(wanted.address, tuple(sent), missing, calls)
 
 
@@ -102,6 +103,15 @@ async def verify(node: Node, wanted: Deployment) -> None:
         raise ConfigError(f"executor {wanted.address} belongs to {owner}, not to {wanted.owner}")
 
 
+def united(roles: Iterable[Mapping[Address, Role]]) -> dict[Address, Role]:
+    """All roles of every address: one contract may be several things, to several markets."""
+    found: dict[Address, Role] = {}
+    for one in roles:
+        for target, role in one.items():
+            found[target] = found.get(target, Role(0)) | role
+    return found
+
+
 async def missing_roles(node: Node, wanted: Deployment) -> Mapping[Address, Role]:
     """Those that are not as they should be."""
     reads = (_call(node, wanted.address, f"{_ROLES}{target[2:]:0>64}") for target in wanted.roles)
@@ -109,7 +119,7 @@ async def missing_roles(node: Node, wanted: Deployment) -> Mapping[Address, Role
     return {target: role for (target, role), word in found if int(word, 16) != role}
 
 
-def _calls(missing: Mapping[Address, Role]) -> tuple[bytes, ...]:
+def role_calls(missing: Mapping[Address, Role]) -> tuple[bytes, ...]:
     """One call for all targets of a role, as far as they fit."""
     by_role: dict[Role, list[Address]] = {}
     for target, role in missing.items():

@@ -13,7 +13,7 @@ from typing import Final
 
 from keeper.contracts.decode import Result, decode_result, decode_revert
 from keeper.core.events import Block, Read, word
-from keeper.core.plans import Plan
+from keeper.core.plans import Plan, Witness
 from keeper.core.submissions import Bid, Simulated, Submission, Window
 from keeper.core.units import Address, Amount, BlockNumber, Bps, Hash, Wei, owner
 from keeper.errors import DecodeError, EndpointsUnavailable, RpcError, SignerError, SimulationError
@@ -23,7 +23,6 @@ from keeper.executor.transaction import Transaction, decode
 
 ABREAST: Final = 16  # simulations at once
 NO_DATA: Final = "0x"
-_SCALED_BALANCE_OF: Final = "0x1da24f3e"
 _SEAL: Final = object()
 
 
@@ -112,13 +111,19 @@ class Simulator:
     async def _all_gone(self, plan: Plan | None, state: Block) -> bool:
         """Whether every debt is smaller than its witness allows: when all legs are undone, none says why."""
         legs = [(leg.account, leg.witness) for leg in plan.legs if leg.witness] if plan else []
-        asked = [Read(one.token, f"{_SCALED_BALANCE_OF}{owner(account)[2:]:0>64}") for account, one in legs]
+        asked = [Read(one.token, "0x" + one.question(owner(account)).hex()) for account, one in legs]
         try:
             debts = await self._node.call_many(asked, state)
         except (RpcError, EndpointsUnavailable) as error:
             raise SimulationError(str(error)) from error
         pairs = zip(legs, debts, strict=True)
-        return bool(legs) and all(debt is not None and word(debt, 0) < one.floor for (_, one), debt in pairs)
+        return bool(legs) and all(_below(one, debt) for (_, one), debt in pairs)
+
+
+def _below(witness: Witness, answer: str | None) -> bool:
+    """Whether a witness has said less than it may; who says nothing has not."""
+    known = answer is not None and len(answer) >= 2 + 64 * (witness.place + 1)
+    return known and word(answer or "", witness.place) < witness.floor
 
 
 def _net(tx: Transaction, plan: Plan | None, result: Result, gas: int, base_fee: int) -> Wei:

@@ -10,9 +10,8 @@ from coincurve import PrivateKey
 from eth_utils.crypto import keccak
 
 from keeper.chain.pool import Pool
-from keeper.contracts.encode import Role
 from keeper.core.events import Block
-from keeper.core.plans import Estimate, FundingKind, Plan
+from keeper.core.plans import Estimate, FundingKind, Plan, Role
 from keeper.core.units import Address, Amount, BlockNumber, Bps, Wei
 from keeper.devnet.relay import Builder, StandInRelay
 from keeper.devnet.relay_faults import Fault

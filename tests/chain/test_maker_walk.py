@@ -8,6 +8,7 @@ from keeper.chain.pool import Pool
 from keeper.devnet.world import World
 from keeper.indexer.audit import audit, live_rows
 from keeper.indexer.indexer import Indexer
+from keeper.indexer.inquire import inquire
 from keeper.protocols.maker_clip.adapter import MakerClip
 from keeper.store.store import Store
 from tests.chain.maker_walker import MakerWalk
@@ -46,3 +47,19 @@ async def test_every_block_of_a_short_walk(world: World, tmp_path: Path, seed: i
 async def test_every_block_of_a_long_walk(world: World, tmp_path: Path, seed: int) -> None:
     played = await walk(world, tmp_path, seed, actions=1_200, people=25)
     assert {kind: played.done[kind] for kind in played.kinds if played.done[kind] < 2} == {}
+
+
+async def test_every_contract_on_the_way_to_a_purchase_is_named(world: World, tmp_path: Path) -> None:
+    played = MakerWalk(world, 1, 2)
+    store = Store(tmp_path / "state.sqlite", 31337)
+    async with Pool([world.anvil.url]) as chain:
+        adapter = MakerClip(played.maker.chainlog.address)
+        found = await inquire(chain, adapter.callees(), await chain.head(), 0)
+        indexer = Indexer(chain, store, [(adapter, 0)])
+        await indexer.advance()
+    book, parts = indexer.markets[0].book, indexer.markets[0].book.fact("market")
+    wanted = {parts.vat, parts.dog, parts.jug, parts.spotter, parts.dai_join, *book.facts("rules")}
+    wanted |= {token.join for token in book.facts("token").values()} | set(book.facts("oracle"))
+    assert wanted
+    assert set(found) >= wanted
+    store.close()

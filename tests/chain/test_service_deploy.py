@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from keeper.contracts.encode import Role
+from keeper.core.plans import Role
 from keeper.demo.run import KEYS
 from keeper.demo.stage import KINDS, TREASURY, factories
 from keeper.devnet.world import World

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from keeper.contracts.encode import Role
 from keeper.core.events import Log, signed_word, word
-from keeper.core.plans import FundingKind, Leg, Plan, SwapLeg, VenueKind
+from keeper.core.plans import FundingKind, Leg, Plan, Role, SwapLeg, VenueKind
 from keeper.core.ports import Loan, Valued
 from keeper.core.units import ZERO_ADDRESS, Address, BlockNumber, Bps, Timestamp, Wei
 from keeper.core.venues import Liquidity, Pool, PoolKey, sorted_pair

@@ -26,9 +26,9 @@ def worth_taking(world: World) -> Rig:
     return rig
 
 
-def hostile(rig: Rig, name: str) -> Contract:
+def hostile(rig: Rig, name: str, *arguments: object) -> Contract:
     deployer = Deployer(rig.world.rpc, STRANGER)
-    contract = deployer.create(vyper_artifact(HOSTILE / f"{name}.vy"))
+    contract = deployer.create(vyper_artifact(HOSTILE / f"{name}.vy"), *arguments)
     deployer.flush()
     return contract
 
@@ -49,6 +49,10 @@ def callbacks(rig: Rig) -> list[str]:
         contract.fn("receiveFlashLoan", [usdc], [10**6], [10**6], b""),
         contract.fn("onMorphoFlashLoan", 10**6, b""),
         contract.fn("own"),
+        contract.fn("onMorphoLiquidate", 10**6, b""),
+        contract.fn("onPreLiquidate", 10**6, b""),
+        contract.fn("clipperCall", rig.address, 10**33, 10**18, b""),
+        contract.fn("call_out", 0, 10**6),
         contract.fn("route_through", STRANGER, usdc, 10**6, 0, 0),
     ]
 

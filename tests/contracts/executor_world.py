@@ -9,14 +9,7 @@ from eth_utils.crypto import keccak
 
 from keeper.contracts.artifact import creation_code, tracked
 from keeper.contracts.decode import Realised, Result, Revert, decode_result, decode_revert, realised
-from keeper.contracts.encode import (
-    Executor,
-    Factory,
-    Role,
-    create2_address,
-    encode_plan,
-    encode_set_roles,
-)
+from keeper.contracts.encode import Executor, Factory, create2_address, encode_plan, encode_set_roles
 from keeper.core.events import Log
 from keeper.core.plans import (
     Estimate,
@@ -25,6 +18,7 @@ from keeper.core.plans import (
     Hop,
     Leg,
     Plan,
+    Role,
     Settlement,
     SwapLeg,
     VenueKind,

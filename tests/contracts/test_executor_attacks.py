@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.contracts.encode import Role
-from keeper.core.plans import FundingKind, Hop, Leg, SwapLeg, VenueKind
+from keeper.core.plans import FundingKind, Hop, Leg, Role, SwapLeg, VenueKind
 from keeper.core.units import WAD, Address, Amount, BlockNumber
 from keeper.devnet.contract import Contract
 from keeper.devnet.layout import USD
@@ -49,7 +48,7 @@ def test_only_listed_callers_execute(rig: Rig, fallen: Address) -> None:
 def test_nobody_but_an_awaited_source_calls_back(rig: Rig, fallen: Address) -> None:
     for sender in (STRANGER, OWNER, CALLER, fallen, rig.world.layout.aave.pool):
         found = [reasons(rig, data, sender) for data in callbacks(rig)]
-        assert found == ["Foreign"] * 6 + ["Forbidden"]
+        assert found == ["Foreign"] * 9 + ["Forbidden"] * 2
 
 
 def test_a_strangers_loan_to_the_executor_is_not_welcome(rig: Rig) -> None:

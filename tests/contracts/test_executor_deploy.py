@@ -8,8 +8,8 @@ from coincurve import PrivateKey
 
 from keeper.chain.pool import Pool
 from keeper.contracts.artifact import artifact, compile_source, runtime_code, source_text, tracked
-from keeper.contracts.encode import Factory, Role
-from keeper.core.plans import VenueKind
+from keeper.contracts.encode import Factory
+from keeper.core.plans import Role, VenueKind
 from keeper.core.units import Address
 from keeper.devnet.anvil import Anvil
 from keeper.errors import ConfigError

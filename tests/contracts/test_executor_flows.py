@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from keeper.contracts.decode import skipped_legs
-from keeper.contracts.encode import INIT_HASHES, Role, pool_address
-from keeper.core.plans import FundingKind, Hop, VenueKind
+from keeper.contracts.encode import INIT_HASHES, pool_address
+from keeper.core.plans import FundingKind, Hop, Role, VenueKind
 from keeper.core.units import MAX_U256, WAD, Address, Amount
 from keeper.devnet.layout import USD, RiskSpec, TokenSpec
 from keeper.devnet.world import World

@@ -3,7 +3,7 @@
 import pytest
 
 from keeper.contracts.artifact import creation_code
-from keeper.contracts.encode import Role
+from keeper.core.plans import Role
 from keeper.core.units import WAD, ZERO_ADDRESS, Address
 from keeper.devnet.layout import USD, TokenSpec
 from keeper.devnet.rpc import Reverted

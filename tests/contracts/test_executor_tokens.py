@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from keeper.contracts.encode import Role
-from keeper.core.plans import FundingKind, Leg, Plan
+from keeper.core.plans import FundingKind, Leg, Plan, Role
 from keeper.core.units import WAD, Address
 from keeper.devnet.contract import Contract
 from keeper.devnet.layout import USD, RiskSpec, Token, TokenSpec

@@ -1,4 +1,4 @@
-"""One executor and everything that can happen to it: borrowers, prices, rivals, a pool that lies, a stolen key.
+"""One executor and what can happen to it: borrowers, prices, rivals, pools and markets that lie, a stolen key.
 
 Law of every state reached (``check``): what executor and treasury hold together has not shrunk, in any token; the
 executor has approved nobody; a stranger has gained nothing.
@@ -12,14 +12,15 @@ from typing import Final
 
 import pytest
 
-from keeper.contracts.encode import Role, encode_plan
-from keeper.core.plans import FundingKind, Hop, Leg, Plan, SwapLeg, VenueKind
+from keeper.contracts.encode import encode_plan
+from keeper.core.plans import FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind
 from keeper.core.units import MAX_U256, WAD, Address, Amount
 from keeper.devnet.layout import USD
 from keeper.devnet.rpc import Reverted
 from keeper.devnet.world import World
 from keeper.errors import RpcError
 from tests.contracts.executor_hostile import callbacks, hostile
+from tests.contracts.executor_markets import EACH, GIVES, OWED, Market
 from tests.contracts.executor_world import CALLER, GAS, STRANGER, TREASURY, Rig, swap
 
 MEMORY: Final = 8  # accounts that still matter
@@ -46,6 +47,7 @@ class Walk:
         self.liar = hostile(self.rig, "lying_pool")
         self.rig.allow(self.liar.address, role=Role.POOL)
         self.rig.allow(world.layout.uniswap.router, role=Role.ROUTER)
+        self.market = Market.deploy(self.rig)
         self.vault = world.add_balancer("USDC", "WETH", amount=10**24)
         self.rig.allow(self.vault.address, role=Role.MARKET)
         for symbol, amount in FLOAT.items():
@@ -60,7 +62,7 @@ class Walk:
         held = self._held()
         assert all(held[symbol] >= before for symbol, before in self.held.items()), (self.held, held)
         self.held = held
-        left = self.rig.left_over(self.liar.address, self.vault.address)
+        left = self.rig.left_over(self.liar.address, self.vault.address, self.market.address)
         assert not [name for name in left if name.startswith("allowance")], left
         assert [self.world.balance(symbol, STRANGER) for symbol in FLOAT] == [0] * len(FLOAT)
 
@@ -81,6 +83,7 @@ class Walk:
             (1, self.a_rival_is_first),
             (1, self.a_borrower_repays),
             (2, self.the_liar_changes),
+            (2, self.the_market_changes),
             (2, self.a_stranger_tries),
             (1, self.profits_are_swept),
             (9, self.a_plan_is_sent),
@@ -147,6 +150,15 @@ class Walk:
         pays = self.random.random() < 0.3
         times = self.random.choice((0, 1, 1, 1, 1, 2))
         self.liar.send("behave", *tokens, times, pays, asks, reserve, sender=STRANGER)
+
+    def the_market_changes(self) -> None:
+        """A market of another kind keeps its word, or does not."""
+        asset = self.world.asset(self.random.choice(("USDC", "USDC", "WETH")))
+        amounts = (0, 1, OWED - 1, OWED, OWED, OWED, OWED + 1, 10**18, 10**30)
+        gives = self.random.choice((0, 1, GIVES // 2, GIVES, GIVES, 2 * GIVES))
+        times = self.random.choice((0, 1, 1, 1, 1, 2))
+        asks, takes = self.random.choice(amounts), self.random.choice(amounts)
+        self.market.behave(debt=asset, gives=gives, asks=asks, takes=takes, calls_back=times)
 
     def a_stranger_tries(self) -> None:
         plan = encode_plan(self.plan(), self.rig.executor)
@@ -219,6 +231,8 @@ class Walk:
 
     def plan(self, least: int | None = None) -> Plan:
         legs = [self._leg(*chosen) for chosen in self._chosen()]
+        if self.random.random() < 0.4:
+            legs.append(self.market.leg(self.random.choice(EACH)))
         starts = {leg.collateral_asset for leg in legs} | {leg.debt_asset for leg in legs}
         names = {self.world.asset(symbol): symbol for symbol in FLOAT}
         symbols = sorted(names[token] for token in starts if names[token] != "WETH")

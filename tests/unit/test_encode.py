@@ -14,7 +14,6 @@ from keeper.contracts.encode import (
     SET_ROLES,
     Executor,
     Factory,
-    Role,
     create2_address,
     encode_liquidation_call,
     encode_liquidation_call_l2,
@@ -29,6 +28,7 @@ from keeper.core.plans import (
     Hop,
     Leg,
     Plan,
+    Role,
     Settlement,
     SwapLeg,
     VenueKind,
@@ -225,7 +225,7 @@ def test_router_calldata_follows_its_hop_padded_to_words() -> None:
                 PLAN,
                 legs=(replace(DIRECT, funding=replace(DIRECT.funding, kind=FundingKind.PROTOCOL_CALLBACK)),),
             ),
-            "no callback of aave_v3",
+            "not funded by PROTOCOL_CALLBACK",
         ),
         (
             replace(PLAN, legs=(replace(DIRECT, swaps=(sale(replace(HOP, token_in=WBTC)),)),)),
@@ -233,8 +233,8 @@ def test_router_calldata_follows_its_hop_padded_to_words() -> None:
         ),
         (replace(PLAN, conversions=(sale(HOP, rest=True),)), "a conversion sells all"),
         (
-            replace(PLAN, legs=(replace(DIRECT, swaps=(sale(*[HOP] * 65, rest=True),)),)),
-            "65 words",
+            replace(PLAN, legs=(replace(DIRECT, swaps=(sale(*[HOP] * 129, rest=True),)),)),
+            "129 words",
         ),
     ],
 )

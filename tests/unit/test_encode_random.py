@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from eth_abi.packed import encode_packed
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keeper.contracts.encode import EXECUTE, Executor, Factory, encode_plan, pool_address
 from keeper.core.plans import (
+    SELF,
+    Call,
     Estimate,
     Funding,
     FundingKind,
@@ -19,6 +21,8 @@ from keeper.core.plans import (
     Leg,
     Plan,
     Settlement,
+    Stage,
+    Style,
     SwapLeg,
     VenueKind,
     Witness,
@@ -32,6 +36,9 @@ FACTORIES = (
 )
 WETH = Address("0x" + "ee" * 20)
 NOTHING = Estimate(*[Wei(0)] * 9)
+EXECUTOR = Address("0x" + "e1" * 20)
+OURS, MINE = (encode_packed(("uint96", "address"), (0, one)) for one in (SELF, EXECUTOR))
+STEP_0 = ("uint32", "uint32", "uint8", "uint8", "uint8", "uint8", "address")
 
 addresses = st.binary(min_size=20, max_size=20).map(lambda raw: Address("0x" + raw.hex()))
 u128 = st.integers(0, 2**128 - 1).map(Amount)
@@ -69,6 +76,7 @@ def sales(draw: st.DrawFn, start: Address, end: Address | None, *, last: bool) -
     tokens = [start, *draw(st.lists(addresses, min_size=0, max_size=2)), end or draw(addresses)]
     drawn = [draw(hops(*pair)) for pair in pairwise(tokens)]
     rest, exact, amount = last or draw(st.booleans()), last and end is None and draw(st.booleans()), draw(u128)
+    exact = exact and drawn[-1][0].venue not in (VenueKind.ERC4626, VenueKind.CTOKEN)  # which only sell
     found = [
         b"".join(
             hop_words(
@@ -109,7 +117,7 @@ def legs(draw: st.DrawFn, *, alone: bool, probe: bool) -> tuple[Leg, bytes]:
     wrapped, gas, repay, amount = draw(st.booleans()), draw(st.integers(0, 2**32 - 1)), draw(u128), draw(u128)
     flags = (not alone) + 2 * wrapped + 4 * (witness is not None) + 8 * named + 16 * probe
     first = (0, 0 if alone else gas, 0, len(route) // 32, flags, kind, market)
-    found = encode_packed(("uint32", "uint32", "uint8", "uint8", "uint8", "uint8", "address"), first)
+    found = encode_packed(STEP_0, first)
     found += encode_packed(("uint96", "address"), (witness.floor if witness else 0, account)) + flash
     found += encode_packed(("uint96", "address", "uint128", "uint128"), (0, debt, amount, repay))
     for extra in [token] * (witness is not None) + [source] * named:
@@ -123,9 +131,58 @@ def legs(draw: st.DrawFn, *, alone: bool, probe: bool) -> tuple[Leg, bytes]:
 
 
 @st.composite
+def calls(draw: st.DrawFn, target: Address | None, *, argued: bool = False) -> tuple[Call, bytes]:
+    """A call, and its words with the executor's address in the place of ours."""
+    selector = draw(st.binary(min_size=4, max_size=4))
+    words = draw(st.lists(st.binary(min_size=32, max_size=32) | st.just(OURS), min_size=argued, max_size=5))
+    stage = draw(st.sampled_from(Stage)) if target is None and not argued else Stage.SOLD if argued else Stage.FIRST
+    stage = stage if words or stage is not Stage.SOLD else Stage.LAST
+    coded, to = draw(st.booleans()), target or draw(addresses)
+    types = ("uint40", "bool", "uint8", "uint8", "bytes4", "address")
+    head = encode_packed(types, (0, coded, stage, len(words), selector, to))
+    said = b"".join(MINE if word == OURS else word for word in words)
+    return Call(to, selector + b"".join(words), coded, stage), head + said
+
+
+@st.composite
+def styled(draw: st.DrawFn, *, alone: bool) -> tuple[Leg, bytes]:
+    """A leg on a market of another style than Aave's."""
+    style = draw(st.sampled_from([style for style in Style if style is not Style.AAVE]))
+    market, account, collateral, token, spender = (draw(addresses) for _ in range(5))
+    debt = collateral if style in (Style.BOUNTY, Style.TAKEOVER) else draw(addresses)
+    calls_back = style in (Style.CALLBACK, Style.CLIP)
+    drawn = [draw(calls(market)), *draw(st.lists(calls(None) | calls(None, argued=True), max_size=3))]
+    assume(not calls_back or all(call.target != market for call, _ in drawn[1:]))
+    said = encode_packed(("uint96", "address"), (0, spender)) + b"".join(words for _, words in drawn)
+    kind = FundingKind.PROTOCOL_CALLBACK if calls_back else FundingKind.OWN
+    repay = Amount(0) if style is Style.BOUNTY else draw(u128)
+    witness, asked = None, b""
+    if draw(st.booleans()):
+        floor, place = draw(st.integers(0, 2**256 - 1)), draw(st.integers(0, 7))
+        data = draw(st.binary(min_size=1, max_size=100))
+        witness = Witness(token, Amount(floor), data, place)
+        asked = encode_packed(("uint88", "uint8", "address", "uint256"), (0, place, token, floor))
+        asked += data.ljust(128, b"\0")
+    gas = draw(st.integers(0, 2**32 - 1))
+    flags = (not alone) + 4 * (witness is not None)
+    found = encode_packed(STEP_0, (len(said) // 32, 0 if alone else gas, style, 0, flags, FundingKind.OWN, market))
+    found += encode_packed(("uint96", "address") * 3, (0, account, 0, collateral, 0, debt))
+    found += encode_packed(("uint128", "uint128"), (0 if calls_back else repay, repay))
+    settlement = Settlement(Amount(0), Amount(0), Amount(0))
+    funding = Funding(kind, ZERO_ADDRESS, repay, Amount(0), Amount(0))
+    made = tuple(call for call, _ in drawn)
+    key = Address(account + draw(st.sampled_from(["", ":7"])))
+    leg = Leg(
+        "any", market, key, collateral, debt, repay, settlement, receive_wrapped=False, funding=funding, swaps=(),
+        witness=witness, gas_limit=gas, style=style, spender=spender, calls=made,
+    )  # fmt: skip
+    return leg, found + asked + said
+
+
+@st.composite
 def plans(draw: st.DrawFn) -> tuple[Plan, bool, bytes]:
     count, probe = draw(st.integers(0, 4)), draw(st.booleans())
-    drawn = [draw(legs(alone=count == 1, probe=probe)) for _ in range(count)]
+    drawn = [draw(legs(alone=count == 1, probe=probe) | styled(alone=count == 1)) for _ in range(count)]
     starts = draw(st.lists(addresses, max_size=2))
     conversions = [draw(sales(start, WETH, last=True)) for start in starts]
     least, deadline, bid = draw(u128), draw(st.integers(0, 2**64 - 1)), draw(st.integers(0, 10_000))
@@ -158,4 +215,4 @@ def plans(draw: st.DrawFn) -> tuple[Plan, bool, bytes]:
 @given(plans())
 def test_plans_are_encoded_to_the_byte_as_the_table_says(drawn: tuple[Plan, bool, bytes]) -> None:
     plan, probe, expected = drawn
-    assert encode_plan(plan, Executor(Address("0x" + "e1" * 20), WETH, FACTORIES, probe)) == EXECUTE + expected
+    assert encode_plan(plan, Executor(EXECUTOR, WETH, FACTORIES, probe)) == EXECUTE + expected

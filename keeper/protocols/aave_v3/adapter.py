@@ -11,7 +11,7 @@ from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, FundingKind, Reason
+from keeper.core.plans import Action, FundingKind, Reason, Role
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
 from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
@@ -60,8 +60,10 @@ class AaveV3:
     def examine(self) -> InquiryOf[str]:
         return examine(self._provider)
 
-    def callee(self) -> InquiryOf[Address]:
-        return pool_of(self._provider)
+    def callees(self) -> InquiryOf[Mapping[Address, Role]]:
+        """The pool alone."""
+        pool = yield from pool_of(self._provider)
+        return {pool: Role.MARKET}
 
     # listening -----------------------------------------------------------------------------------------------------
 

@@ -15,13 +15,13 @@ from keeper.core.book import Book
 from keeper.core.events import Block, Log
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, Reason
+from keeper.core.plans import Action, Reason, Role
 from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
 from keeper.core.units import RAY, WAD, ZERO_ADDRESS, Address, Timestamp
 from keeper.protocols.maker_clip import actions, confirm, exposure, facts, survey
 from keeper.protocols.maker_clip.apply import Applier
 from keeper.protocols.maker_clip.audit import audit
-from keeper.protocols.maker_clip.entry import dog_of, examine
+from keeper.protocols.maker_clip.entry import callees, examine
 from keeper.protocols.maker_clip.outcomes import outcomes
 from keeper.protocols.maker_clip.prices import assets
 from keeper.protocols.maker_clip.triggers import triggers
@@ -55,8 +55,8 @@ class MakerClip:
     def examine(self) -> InquiryOf[str]:
         return examine(self._chainlog)
 
-    def callee(self) -> InquiryOf[Address]:
-        return dog_of(self._chainlog)
+    def callees(self) -> InquiryOf[Mapping[Address, Role]]:
+        return callees(self._chainlog)
 
     # listening -----------------------------------------------------------------------------------------------------
 

@@ -3,12 +3,16 @@
 Law: the chain decides, by what the address answers; what it says of itself in words is not asked.
 """
 
+from collections.abc import Mapping
+
+from keeper.core.book import Book
 from keeper.core.calls import address, size
+from keeper.core.plans import Role
 from keeper.core.ports import CodeOf, InquiryOf
 from keeper.core.units import ZERO_ADDRESS, Address
 from keeper.protocols.maker_clip.calls import call
 from keeper.protocols.maker_clip.decode import ilk_word
-from keeper.protocols.maker_clip.survey import NAMES
+from keeper.protocols.maker_clip.survey import NAMES, open_market, terms, tokens
 
 
 def examine(chainlog: Address) -> InquiryOf[str]:
@@ -28,8 +32,15 @@ def examine(chainlog: Address) -> InquiryOf[str]:
     return "" if size(answers[hole]) else "its dog is none: it knows no limit of auctions"
 
 
-def dog_of(chainlog: Address) -> InquiryOf[Address]:
-    """The dog of a market."""
-    read = call(chainlog, "getAddress(bytes32)", ilk_word(NAMES["dog"]))
-    answers = yield [read]
-    return address(answers, read)
+def callees(chainlog: Address) -> InquiryOf[Mapping[Address, Role]]:
+    """Whoever is called on the way from a price to a purchase: oracles, vat, auction houses, joins."""
+    book = Book()
+    yield from open_market(book, chainlog)
+    ilks = sorted(set(book.facts("clip").values()))
+    yield from terms(book, ilks)
+    yield from tokens(book, ilks)
+    parts = book.fact("market")
+    found = {parts.vat, parts.dog, parts.jug, parts.spotter, parts.dai_join, *map(Address, book.facts("clip"))}
+    found |= {known.pip for known in book.facts("terms").values()}
+    found |= {known.join for known in book.facts("token").values()}
+    return dict.fromkeys(sorted(found - {ZERO_ADDRESS}), Role.CALLED)
