@@ -7,7 +7,7 @@ Laws
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -19,7 +19,7 @@ from keeper.books import endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.core.events import Block
 from keeper.core.submissions import Channel
-from keeper.core.units import BPS, WAD, ZERO_ADDRESS, Address, Wad, Wei
+from keeper.core.units import BPS, WAD, ZERO_ADDRESS, Address, Timestamp, Wad, Wei
 from keeper.errors import ConfigError, StateCorrupt
 from keeper.estimator.bid import BidPolicy
 from keeper.estimator.pack import Packed
@@ -36,6 +36,7 @@ from keeper.gate import Gate, Halts, Limits
 from keeper.hands import contract_of, hands_of, outside_of, relays_of
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.live import Live
+from keeper.indexer.market import Market
 from keeper.indexer.pools import PoolFeed
 from keeper.knowledge import Knowledge, channel, fee_rule
 from keeper.log import get_logger
@@ -234,10 +235,17 @@ class Keeper:
     def _venues(self) -> PoolFeed:
         """Pools of all assets of all markets, known once the markets were surveyed."""
         if self.pools is None:
-            tokens = [asset for market in self.indexer.markets for asset in market.adapter.assets(market.book)]
+            at = self.indexer.tip.timestamp if self.indexer.tip else Timestamp(0)
+            tokens = [token for market in self.indexer.markets for token in _traded(market, at)]
             venues = [VENUES[venue.kind](Address(venue.address)) for venue in self.settings.venues]
             self.pools = PoolFeed(self.pool, VenueBook(venues, tokens))
         return self.pools
+
+
+def _traded(market: Market, at: Timestamp) -> Iterator[Address]:
+    """What of a market pools may buy and sell: receipts go back to the market itself."""
+    receipts = {receipt.token for receipt in market.adapter.receipts(market.book, at)}
+    yield from (asset for asset in market.adapter.assets(market.book) if asset not in receipts)
 
 
 def policy(settings: Settings) -> Policy:

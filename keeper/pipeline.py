@@ -22,17 +22,18 @@ from keeper.core.events import Block
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.ports import Loan, Quarantine
 from keeper.core.units import WAD, Address, BlockNumber, Timestamp
-from keeper.core.venues import Liquidity
+from keeper.core.venues import Liquidity, Pool
 from keeper.estimator.gas import ETHEREUM, FeeRule, next_base_fee
 from keeper.estimator.guards import TokenRules
 from keeper.estimator.lessons import Lessons
 from keeper.estimator.pack import Packed, packing
 from keeper.estimator.rollup import DataFee, NoDataFee
 from keeper.estimator.world import Candidate, Oracles, Policy, Risk, World
-from keeper.estimator.worth import Prices
+from keeper.estimator.worth import Prices, complete
 from keeper.indexer.market import Market
 from keeper.log import get_logger
 from keeper.lookout import Lookout
+from keeper.venues.erc4626.pool import Vault
 
 log = get_logger()
 
@@ -132,10 +133,10 @@ class Pipeline:
             if market.surveyed is None:
                 continue
             rows = await self._lookout.post(market).below(target.timestamp)
-            prices = self._prices(market)
+            prices = self._prices(market) if rows else None
             for row in rows:
                 account = market.book.account(row)
-                if self.among is not None and account not in self.among:
+                if prices is None or (self.among is not None and account not in self.among):
                     continue
                 now.add((market.id, account))
                 self._noticed(market, row, target.timestamp)
@@ -194,7 +195,7 @@ class Pipeline:
             timestamp=target.timestamp,
             base_fee=next_base_fee(head.base_fee, head.gas_used, head.gas_limit, rule),
             gas_limit=head.gas_limit,
-            liquidity=self._liquidity(),
+            liquidity=self._liquidity().beside(list(self._receipts(target.timestamp))),
             policy=self._policy,
             lenders=[*known.loans, *self._market_lenders()],
             gas=known.lessons.gas,
@@ -207,12 +208,23 @@ class Pipeline:
             risk=known.risk,
         )
 
+    def _receipts(self, at: Timestamp) -> Iterator[Pool]:
+        """What liquidations are paid in, where the market itself redeems it."""
+        for market in self._markets():
+            if market.surveyed is not None:
+                yield from map(Vault.of, market.adapter.receipts(market.book, at))
+
     def _market_lenders(self) -> Iterator[Loan]:
         for market in self._markets():
             yield from market.adapter.lenders(market.book)
 
     def _prices(self, market: Market) -> Prices:
-        return Prices(market.adapter.assets(market.book), self._policy.profit_token)
+        others = (
+            other.adapter.assets(other.book)
+            for other in self._markets()
+            if other is not market and other.surveyed is not None
+        )
+        return complete(market.adapter.assets(market.book), self._policy.profit_token, others, self._liquidity())
 
     # said ----------------------------------------------------------------------------------------------------------
 

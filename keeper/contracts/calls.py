@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from keeper.contracts.words import WORD, fit
-from keeper.core.plans import SELF, Call, FundingKind, Leg, Stage, Style, Witness
+from keeper.core.plans import CALLING_BACK, SELF, Call, FundingKind, Leg, Stage, Style, Witness
 from keeper.core.units import Address, owner
 
 MAX_ARGUMENTS: Final = 32  # words of one call
 MAX_CALLS: Final = 16
-_CALLS_BACK: Final = (Style.CALLBACK, Style.CLIP)
 _U96: Final = 2**96 - 1
 _SELECTOR: Final = 4
 _QUESTION: Final = 100  # bytes that the contract asks
@@ -62,7 +61,7 @@ def _question(witness: Witness, account: Address) -> tuple[int, ...]:
 
 def require_sense(leg: Leg) -> None:
     """A leg that its style has no meaning for is refused here: the contract would only fail."""
-    calls_back = leg.style in _CALLS_BACK
+    calls_back = leg.style in CALLING_BACK
     awaited = [call for call in leg.calls if call.stage is Stage.FIRST and call.target == leg.market]
     if calls_back != (leg.funding.kind == FundingKind.PROTOCOL_CALLBACK) or (calls_back and len(awaited) != 1):
         raise ValueError(f"{leg.style.name} is not funded by {leg.funding.kind.name}, or not called once")

@@ -33,7 +33,7 @@ from eth_hash.auto import keccak
 
 from keeper.contracts.calls import call_words, require_sense, witness_words
 from keeper.contracts.words import WORD, fit, joined
-from keeper.core.plans import FundingKind, Hop, Leg, Plan, Role, Style, SwapLeg, VenueKind
+from keeper.core.plans import REDEEMED, FundingKind, Hop, Leg, Plan, Role, Style, SwapLeg, VenueKind
 from keeper.core.units import BPS, MAX_U128, ZERO_ADDRESS, Address, owner
 
 EXECUTE: Final = bytes.fromhex("fe0d94c1")  # execute(uint256)
@@ -53,7 +53,6 @@ MAX_FACTORIES: Final = 4
 
 _SKIPPABLE, _WRAPPED, _WITNESS, _SOURCE, _PROBE = 1, 2, 4, 8, 16
 _FIRST, _FIXED, _EXACT_OUT, _LISTED = 1, 2, 4, 8
-_REDEEMED: Final = (VenueKind.ERC4626, VenueKind.CTOKEN)
 _MAX_DATA: Final = 64 * WORD  # bytes of a router's calldata
 _U16, _U24, _U32, _U64 = (2**bits - 1 for bits in (16, 24, 32, 64))
 
@@ -208,7 +207,7 @@ def _hop(swap: SwapLeg, place: int, executor: Executor) -> Iterator[int]:
     index = None if hop.venue == VenueKind.ROUTER else _factory(executor, hop)
     flags = _FIRST * (place == 0) | _FIXED * fixed | _EXACT_OUT * exact | _LISTED * (index is None)
     data = bytes.fromhex(hop.data[2:])
-    if exact and hop.venue in _REDEEMED:
+    if exact and hop.venue in REDEEMED:
         raise ValueError(f"{hop.venue.name} sells all it is given: it cannot buy just what is owed")
     yield int(hop.token_out, 16) | _venue(hop.venue, hop.fee, index) | flags << 192 | fit(len(data), _MAX_DATA) << 200
     if fixed:

@@ -41,6 +41,9 @@ class Style(IntEnum):
     TAKEOVER = 5  # ``repay`` is margin that ``spender`` takes; the calls inherit a position, close it, give margin back
 
 
+CALLING_BACK: Final = frozenset({Style.CALLBACK, Style.CLIP})  # the market pays first: nobody else has to lend
+
+
 class Stage(IntEnum):
     """When a call is made. The numbers are part of the executor contract's calldata."""
 
@@ -89,6 +92,9 @@ class VenueKind(IntEnum):
     ROUTER = 2  # an allow-listed router with opaque calldata from an external quoter
     ERC4626 = 3  # the hop's "pool" is a vault: its shares are redeemed for the asset
     CTOKEN = 4  # the hop's "pool" is a cToken: it is redeemed for its underlying
+
+
+REDEEMED: Final = frozenset({VenueKind.ERC4626, VenueKind.CTOKEN})  # one way, at a price that no amount moves
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from keeper.core.events import Log, Read
-from keeper.core.plans import VenueKind
+from keeper.core.plans import REDEEMED, VenueKind
 from keeper.core.ports import Answers, Ask
 from keeper.core.units import MAX_U256, Address, Amount
 
@@ -144,6 +144,7 @@ class Liquidity:
 
     pools: Mapping[Address, Pool] = field(default_factory=dict)
     _pairs: Mapping[tuple[Address, Address], tuple[Address, ...]] = field(default_factory=dict)
+    _receipts: Mapping[Address, Address] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pools: Iterable[Pool]) -> "Liquidity":
@@ -153,7 +154,20 @@ class Liquidity:
         for pool in by_address.values():
             pair = (pool.token0, pool.token1)
             pairs[pair] = (*pairs.get(pair, ()), pool.address)
-        return cls(by_address, pairs)
+        receipts = {
+            address: pool.token1 if pool.token0 == address else pool.token0
+            for address, pool in by_address.items()
+            if pool.kind in REDEEMED
+        }
+        return cls(by_address, pairs, receipts)
+
+    def redeemed(self, token: Address) -> Address | None:
+        """What a receipt is turned into, if the token is one."""
+        return self._receipts.get(token)
+
+    def beside(self, pools: Sequence[Pool]) -> "Liquidity":
+        """The same with other pools beside its own."""
+        return Liquidity.of([*self.pools.values(), *pools]) if pools else self
 
     def between(self, a: Address, b: Address) -> tuple[Pool, ...]:
         """The pools of two tokens."""
@@ -161,4 +175,4 @@ class Liquidity:
 
     def after(self, moved: Iterable[Pool]) -> "Liquidity":
         """The same with some pools as a plan leaves them."""
-        return Liquidity({**self.pools, **{pool.address: pool for pool in moved}}, self._pairs)
+        return Liquidity({**self.pools, **{pool.address: pool for pool in moved}}, self._pairs, self._receipts)

@@ -87,10 +87,7 @@ class SaleDeal:
 
     @property
     def shape(self) -> LegShape:
-        action = self.terms.action
-        return LegShape(
-            action.protocol, self.lender.kind, action.receive_wrapped, bad_debt=False, swaps=venue_kinds(self.curve)
-        )
+        return self.terms.shape(self.lender.kind, venue_kinds(self.curve))
 
     def intervals(self) -> tuple[Interval, ...]:
         return self.terms.within(self.lender.available)
@@ -159,13 +156,12 @@ class SwapDeal:
 
     @property
     def shape(self) -> LegShape:
-        action = self.terms.action
         swaps = venue_kinds(self.curve)
         if self.lender is None:
             kind = FundingKind.UNISWAP_V3_FLASH_SWAP
         else:
             kind, swaps = self.lender.kind, ((*(swaps[0] if swaps else ()), self.pool.kind),)
-        return LegShape(action.protocol, kind, action.receive_wrapped, bad_debt=False, swaps=swaps)
+        return self.terms.shape(kind, swaps)
 
     def intervals(self) -> tuple[Interval, ...]:
         return self.terms.within(self.lender.available) if self.lender else self.terms.intervals
@@ -252,8 +248,7 @@ class ForwardDeal:
 
     @property
     def shape(self) -> LegShape:
-        action, kind = self.terms.action, FundingKind.UNISWAP_V3_FLASH_SWAP
-        return LegShape(action.protocol, kind, action.receive_wrapped, bad_debt=False, swaps=())
+        return self.terms.shape(FundingKind.UNISWAP_V3_FLASH_SWAP, ())
 
     def intervals(self) -> tuple[Interval, ...]:
         return self.terms.intervals

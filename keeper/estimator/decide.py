@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Action, FundingKind, Plan, Reason, Skip, VenueKind
+from keeper.core.plans import CALLING_BACK, FundingKind, Plan, Reason, Skip, Style, VenueKind
 from keeper.core.ports import Loan
-from keeper.core.units import Address, Wei
+from keeper.core.units import MAX_U256, ZERO_ADDRESS, Address, Wei
 from keeper.core.venues import Pool
 from keeper.estimator import size
 from keeper.estimator.deals import Deal, ForwardDeal, SaleDeal, SwapDeal
 from keeper.estimator.desk import Desk
 from keeper.estimator.estimate import Part, estimate
-from keeper.estimator.funding import ranked
+from keeper.estimator.funding import own_balance, ranked
 from keeper.estimator.gas import Shape, funding_prior, hops_prior
 from keeper.estimator.guards import Refusal
 from keeper.estimator.terms import Terms
@@ -30,6 +30,8 @@ from keeper.venues.route.path import Path
 _FINALISTS: Final = 3  # deals sized exactly, at most
 _CLOSE: Final = 50  # a deal within one part in so many of the best glance may still win
 _LENDERS: Final = 2
+_SURPLUS: Final = 20  # a surplus is about one part in so many of what flows
+_ONE_ASSET: Final = (Style.BOUNTY, Style.TAKEOVER)  # what is received is what is repaid
 
 
 class Glance(NamedTuple):
@@ -62,6 +64,8 @@ def consider(world: World, desk: Desk, candidate: Candidate, finalists: int = _F
     """The best single liquidation of the account on these pools; ``finalists`` deals are sized exactly."""
     glances: list[Glance] = []
     refusals: list[Refusal] = []
+    if candidate.prices.native not in candidate.prices:
+        return Refusal(Reason.ORACLE_INVALID, "nobody says what the native token is worth here")
     for action in candidate.actions:
         if isinstance(action, Reason):
             refusals.append(Refusal(action, "by the market"))
@@ -70,7 +74,7 @@ def consider(world: World, desk: Desk, candidate: Candidate, finalists: int = _F
         found = [] if refusal else list(_glance_at(world, desk, Terms.of(action, candidate.prices, _token(world))))
         glances += found
         if not found:
-            refusals.append(refusal or _no_way(world, desk, action))
+            refusals.append(refusal or _no_way(world, desk, Terms.of(action, candidate.prices, _token(world))))
     if not glances:
         return refusals[-1] if refusals else Refusal(Reason.QUARANTINED, "no pair")
     return _best(world, glances, finalists)
@@ -80,18 +84,25 @@ def deals(world: World, desk: Desk, terms: Terms) -> Iterator[Deal]:
     """Every way to fund and sell one action."""
     action, profit = terms.action, terms.profit_token
     most = terms.most
-    sold, debt, received = action.collateral_asset, action.debt_asset, terms.stock(action.settle(most)) if most else 0
+    sold, debt = action.collateral_asset, action.debt_asset
+    received = terms.stock(action.settle(most)) if terms.intervals else 0
     if received <= 0:
         return
     lenders = _lenders(world, terms, most)
-    out = _exit(desk, debt, profit, most)
+    out = _exit(desk, debt, profit, most or _SURPLUS * received)  # of a bounty all is surplus
     if out is not None or debt == profit:
         curves = desk.curves(sold, debt, received) if sold != debt else (None,)
         yield from (SaleDeal(terms, lender, curve, out) for lender in lenders for curve in curves)
+    if action.style in _ONE_ASSET:
+        return
     for pay in dict.fromkeys((profit, sold)):
         if pay != debt:
             yield from _swap_deals(desk, terms, pay, most, received, lenders[:1])
-    if debt == profit != sold and (pool := _seller(desk, sold, debt, most, VenueKind.UNISWAP_V3)):
+    if (
+        action.style not in CALLING_BACK
+        and debt == profit != sold
+        and (pool := _seller(desk, sold, debt, most, VenueKind.UNISWAP_V3))
+    ):
         yield ForwardDeal(terms, pool)
 
 
@@ -102,7 +113,8 @@ def _swap_deals(
     out = _exit(desk, pay, profit, received)
     if out is None and pay != profit:
         return
-    flash = _seller(desk, pay, debt, most, VenueKind.UNISWAP_V3)
+    calls_back = terms.action.style in CALLING_BACK
+    flash = None if calls_back else _seller(desk, pay, debt, most, VenueKind.UNISWAP_V3)
     if flash is not None:
         curves = desk.curves(sold, pay, received, frozenset({flash.address})) if sold != pay else (None,)
         yield from (SwapDeal(terms, pay, flash, curve, None, out) for curve in curves)
@@ -118,11 +130,16 @@ def _seller(desk: Desk, pay: Address, debt: Address, most: int, *kinds: VenueKin
 
 def _exit(desk: Desk, token: Address, profit: Address, flow: int) -> Path | None:
     """How a surplus, about a twentieth of the flow, becomes the profit token."""
-    return None if token == profit else desk.path(token, profit, max(flow // 20, 1))
+    return None if token == profit else desk.path(token, profit, max(flow // _SURPLUS, 1))
 
 
 def _lenders(world: World, terms: Terms, most: int) -> list[Loan]:
-    debt, prices = terms.action.debt_asset, terms.prices
+    """Who has the repayment, cheapest first. A market that pays first lends it; for a bounty nothing is needed."""
+    debt, prices, style = terms.action.debt_asset, terms.prices, terms.action.style
+    if style in CALLING_BACK:
+        return [Loan(FundingKind.PROTOCOL_CALLBACK, ZERO_ADDRESS, debt, MAX_U256)]
+    if style is Style.BOUNTY:
+        return [own_balance(debt, MAX_U256)]
 
     def gas(kind: FundingKind) -> int:
         return prices.tokens_up(debt, funding_prior(kind) * world.base_fee)
@@ -196,14 +213,17 @@ def vet_losses(world: World, plan: Plan) -> Refusal | None:
     return world.risk.losses.check(world.risk.caps, asset, at_risk, world.timestamp)
 
 
-def _no_way(world: World, desk: Desk, action: Action) -> Refusal:
+def _no_way(world: World, desk: Desk, terms: Terms) -> Refusal:
     """Why an action has no deal."""
-    sold, debt = action.collateral_asset, action.debt_asset
-    if not action.intervals():
+    sold, debt = terms.action.collateral_asset, terms.action.debt_asset
+    if not terms.intervals:
         return Refusal(Reason.DUST, f"no amount of {debt} is accepted for {sold}")
-    if sold != debt and not desk.curves(sold, debt, action.settle(action.intervals()[-1][1]).received):
+    received = terms.action.settle(terms.most).received
+    if not received:
+        return Refusal(Reason.DUST, f"{terms.most} of {debt} bring nothing")
+    if sold != debt and not desk.curves(sold, debt, received):
         return Refusal(Reason.NO_ROUTE, f"nobody buys {sold} for {debt}")
-    if not any(lender.token == debt and lender.available > 0 for lender in world.lenders):
+    if not _lenders(world, terms, terms.most):
         return Refusal(Reason.NO_FUNDING, f"nobody lends {debt}")
     return Refusal(Reason.NO_ROUTE, f"nobody buys {debt} for {_token(world)}")
 

@@ -12,14 +12,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from keeper.core.plans import FundingKind, Leg, SwapLeg, VenueKind
+from keeper.core.plans import FundingKind, Leg, Style, SwapLeg, VenueKind
 from keeper.core.units import BPS, Wei, div_up, mul_div_up
 
 TX_GAS_CAP: Final = 2**24  # EIP-7825: no transaction may ask for more
 
 _BASE: Final = 60_000  # intrinsic gas, calldata, the executor's own guards
-_CALL: Final = 450_000  # one liquidation call of an unknown protocol
-_CALLS: Final[Mapping[str, int]] = {"aave_v3": 380_000, "morpho_blue": 180_000, "comet": 350_000}
+_CALLS: Final[Mapping[Style, int]] = {  # what the market does
+    Style.AAVE: 380_000,
+    Style.PREFUND: 500_000,
+    Style.CALLBACK: 200_000,
+    Style.CLIP: 400_000,
+    Style.BOUNTY: 400_000,
+    Style.TAKEOVER: 2_200_000,
+}
 _BAD_DEBT: Final = 90_000  # clearing each further debt of an emptied account
 _WRAPPED: Final = 180_000  # turning receipts into the asset
 _FUNDING: Final[Mapping[FundingKind, int]] = {
@@ -35,6 +41,7 @@ _HOP: Final[Mapping[VenueKind, int]] = {
     VenueKind.UNISWAP_V3: 150_000,
     VenueKind.ROUTER: 350_000,
     VenueKind.ERC4626: 150_000,
+    VenueKind.CTOKEN: 250_000,
 }
 
 
@@ -94,6 +101,7 @@ class LegShape(NamedTuple):
     wrapped: bool
     bad_debt: bool
     swaps: tuple[tuple[VenueKind, ...], ...]
+    style: Style = Style.AAVE
 
 
 class Shape(NamedTuple):
@@ -111,7 +119,7 @@ class Shape(NamedTuple):
 def leg_shape(leg: Leg) -> LegShape:
     """The shape of a leg."""
     bad_debt = leg.settlement.bad_debt > 0
-    return LegShape(leg.protocol, leg.funding.kind, leg.receive_wrapped, bad_debt, _kinds(leg.swaps))
+    return LegShape(leg.protocol, leg.funding.kind, leg.receive_wrapped, bad_debt, _kinds(leg.swaps), leg.style)
 
 
 def _kinds(swaps: Iterable[SwapLeg]) -> tuple[tuple[VenueKind, ...], ...]:
@@ -120,7 +128,7 @@ def _kinds(swaps: Iterable[SwapLeg]) -> tuple[tuple[VenueKind, ...], ...]:
 
 def prior(shape: LegShape) -> int:
     """A leg's gas before anything was learned, erring upward."""
-    gas = _CALLS.get(shape.protocol, _CALL) + _FUNDING[shape.funding]
+    gas = _CALLS[shape.style] + _FUNDING[shape.funding]
     gas += (_BAD_DEBT if shape.bad_debt else 0) + (_WRAPPED if shape.wrapped else 0)
     return gas + hops_prior(shape.swaps)
 

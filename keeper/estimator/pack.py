@@ -77,7 +77,7 @@ class Promise(NamedTuple):
 def promises(candidate: Candidate) -> list[Promise]:
     """One for each pair that has a price."""
     prices, found = candidate.prices, [Promise(0, 0)]
-    for action in candidate.actions:
+    for action in candidate.actions if prices.native in prices else ():
         if isinstance(action, Reason) or action.collateral_asset not in prices or action.debt_asset not in prices:
             continue
         for _, most in action.intervals()[-1:]:

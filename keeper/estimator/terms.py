@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Action, Funding, Leg, Settlement, SwapLeg, VenueKind, Witness
+from keeper.core.plans import Action, Funding, FundingKind, Leg, Settlement, SwapLeg, VenueKind, Witness
 from keeper.core.units import BPS, Address, Amount, Bps, mul_div_down
 from keeper.core.venues import PIPS, Pool
+from keeper.estimator.gas import LegShape
 from keeper.estimator.worth import Prices
 from keeper.venues.route.curve import Curve
 from keeper.venues.route.path import Fill, Path
@@ -74,6 +75,13 @@ class Terms:
             return left
         fill = moved_path(exit_path, moved).quote_exact_in(left)
         return fill.amount_out if fill else 0
+
+    def shape(self, funding: FundingKind, swaps: tuple[tuple[VenueKind, ...], ...]) -> LegShape:
+        """What its gas depends on."""
+        action = self.action
+        return LegShape(
+            action.protocol, funding, action.receive_wrapped, bad_debt=False, swaps=swaps, style=action.style
+        )
 
     def leg(self, repay: int, settlement: Settlement, funding: Funding, swaps: Sequence[SwapLeg]) -> Leg:
         """The deal as a plan's leg."""

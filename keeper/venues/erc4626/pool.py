@@ -1,15 +1,17 @@
 """A vault as a one-way pool: shares in, assets out, at a price that no amount moves.
 
 Law: assets = ⌊shares · assets held / shares there are⌋, each with the virtual unit of the vault's own kind. Which kind
-that is was found out by asking the vault; one that answers like none of them is not quoted.
+that is was found out by asking the vault; one that answers like none of them is not quoted. Receipts of lending markets
+are the third kind, at the rate that their market tells.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from keeper.core.outlook import Receipt
 from keeper.core.plans import VenueKind
 from keeper.core.units import Address, Amount, mul_div_down, mul_div_up
-from keeper.core.venues import NO_DEPTH, Q96, Depth, PoolKey, Quote
+from keeper.core.venues import NO_DEPTH, Q96, Depth, PoolKey, Quote, sorted_pair
 
 _STRAIGHT: Final = 1 << 64  # how much deeper than the vault its virtual constant product is
 
@@ -24,10 +26,19 @@ class Vault:
     shares: int
     supply: int
     fixed: bool = False
+    redeems: VenueKind = VenueKind.ERC4626
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "Vault":
+        """What a market says of its own receipts, as a pool."""
+        token, asset = receipt.token, receipt.asset
+        most = mul_div_down(receipt.available, receipt.shares, receipt.worth) if receipt.worth else 0
+        key = PoolKey(token, *sorted_pair(token, asset), 0)
+        return cls(key, token, receipt.worth, receipt.shares, most, fixed=True, redeems=receipt.kind)
 
     @property
     def kind(self) -> VenueKind:
-        return VenueKind.ERC4626
+        return self.redeems
 
     @property
     def address(self) -> Address:
@@ -82,7 +93,7 @@ class Vault:
 
     def _redeemed(self, shares: int, assets: int) -> "Vault":
         if self.fixed:
-            return Vault(self.key, self.share, self.worth, self.shares, self.supply - shares, fixed=True)
+            return replace(self, supply=self.supply - shares)
         return Vault(self.key, self.share, self.worth - assets, self.shares - shares, self.supply - shares)
 
     def _known(self, token: Address) -> None:

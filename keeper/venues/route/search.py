@@ -1,7 +1,7 @@
 """From two tokens and an amount to the paths worth splitting it over.
 
 Law: the search is bounded: direct pools and paths over the configured hubs, the best few pools of each hop. The paths
-found share no pool, so what one does the others do not feel, and they may run in any order.
+found share no pool whose price an amount moves, so what one does the others do not feel, and they may run in any order.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from itertools import pairwise, permutations
 from operator import itemgetter
 from typing import Final, TypeAlias
 
+from keeper.core.plans import REDEEMED
 from keeper.core.units import Address
 from keeper.core.venues import Liquidity, Pool, Quote
 from keeper.venues.route.path import Fill, Path
@@ -51,7 +52,7 @@ def candidates(liquidity: Liquidity, trade: Trade, routing: Routing) -> list[Pat
     if trade.amount <= 0:
         return []
     ranked = []
-    for tokens in _ways(trade.sold, trade.bought, routing):
+    for tokens in _ways(liquidity, trade.sold, trade.bought, routing):
         for path in _along(liquidity, tokens, trade, routing):
             rank = _rank(path.quote_exact_in if trade.selling else path.quote_exact_out, trade)
             if rank:
@@ -59,19 +60,23 @@ def candidates(liquidity: Liquidity, trade: Trade, routing: Routing) -> list[Pat
     chosen: list[Path] = []
     taken: set[Address] = set()
     for _, path in sorted(ranked, key=itemgetter(0)):
-        pools = {pool.address for pool in path.pools}
+        pools = {pool.address for pool in path.pools if pool.kind not in REDEEMED}
         if taken.isdisjoint(pools) and len(chosen) < MAX_PATHS:
             taken |= pools
             chosen.append(path)
     return chosen
 
 
-def _ways(sold: Address, bought: Address, routing: Routing) -> Iterator[tuple[Address, ...]]:
-    """Token by token: direct, over one hub, over two, and so on."""
-    hubs = [hub for hub in routing.hubs if hub not in (sold, bought)]
-    for between in range(routing.max_hops):
+def _ways(liquidity: Liquidity, sold: Address, bought: Address, routing: Routing) -> Iterator[tuple[Address, ...]]:
+    """Token by token: direct, over one hub, over two, and so on. A receipt is redeemed first."""
+    asset = liquidity.redeemed(sold)
+    start = (sold,) if asset is None else (sold, asset)
+    if asset == bought:
+        yield start
+    hubs = [hub for hub in routing.hubs if hub not in (*start, bought)]
+    for between in range(routing.max_hops if asset != bought else 0):
         for middle in permutations(hubs, between):
-            yield (sold, *middle, bought)
+            yield (*start, *middle, bought)
 
 
 def _along(liquidity: Liquidity, tokens: tuple[Address, ...], trade: Trade, routing: Routing) -> Iterator[Path]:
@@ -82,7 +87,8 @@ def _along(liquidity: Liquidity, tokens: tuple[Address, ...], trade: Trade, rout
         ranked = _ranked_pools(liquidity, trade.hop(sold, bought, flow), routing)
         if not ranked:
             return
-        by_hop.append([pool for _, pool in ranked[: trade.parts]])
+        best = [pool for _, pool in ranked[: trade.parts]]
+        by_hop.append(best * trade.parts if best[0].kind in REDEEMED else best)
         (_, other), _ = ranked[0]
         flow = abs(other) * trade.parts
     ordered = by_hop if trade.selling else reversed(by_hop)
