@@ -19,6 +19,7 @@ from keeper.executor.lifecycle import Change
 from keeper.gate import BREAKER, LOSS_CAP
 from keeper.indexer.audit import live_rows
 from keeper.ops.alerts import Alerts
+from keeper.ops.backing import Backings
 from keeper.ops.census import Taker
 from keeper.ops.feeds import judged
 from keeper.ops.notices import Alert, Severity
@@ -89,6 +90,8 @@ class Observer:
     def __init__(self, keeper: Keeper, status: Status, reasons: Reasons, alerts: Alerts) -> None:
         self._keeper, self._status, self._reasons, self._alerts = keeper, status, reasons, alerts
         self._halts: frozenset[str] = frozenset()
+        self._backings = Backings()
+        status.backing = lambda: self._backings.whole
         status.refused = reasons.counts
         status.queues |= {"reasons": lambda: reasons.waiting, "requests": lambda: keeper.pool.under_way}
         keeper.listeners.append(self.block)
@@ -106,6 +109,7 @@ class Observer:
         self._halted(moment.halts)
         self._purses()
         self._feeds(moment.block)
+        self._backings.look(self._keeper.indexer.markets)
         for plan in plans:
             self._became(plan, Outcome.PLANNED)
         skips = [*moment.packed.skips, *self._unsent(moment)]

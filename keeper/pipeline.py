@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Container, Iterator, Mappin
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from keeper.agenda import Agenda
 from keeper.core.events import Block
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.ports import Loan, Quarantine
@@ -102,7 +103,7 @@ class Pipeline:
         self._markets, self._liquidity = markets, liquidity
         self._policy, self._known, self._elsewhere, self._sender = policy, known, elsewhere, sender
         self._block_time = block_time
-        self._lookout = Lookout()
+        self._lookout, self._agenda = Lookout(), Agenda()
 
     def retune(self, policy: Policy) -> None:
         """What the operator wants from the next block on."""
@@ -121,7 +122,7 @@ class Pipeline:
         if self._sender is not None:  # also without plans: what is open is tried again or asked back
             await self._sender.submit(packed.plans, head)
             self.steps = {**self.steps, "send": time.perf_counter() - planned}
-        self._tend(target)
+        self._tend(target, packed)
         return packed
 
     # who -----------------------------------------------------------------------------------------------------------
@@ -163,11 +164,14 @@ class Pipeline:
             self.watch.skips.pop(account, None)
         self.watch.unhealthy = now
 
-    def _tend(self, target: Target) -> None:
-        """What can wait until everything is decided: fresh watch lists, and lines about accounts that came near."""
+    def _tend(self, target: Target, packed: Packed) -> None:
+        """What can wait until everything is decided: fresh watch lists, who came near, and what is waited for."""
         for market in self._markets():
             if market.surveyed is not None:
                 self._lookout.post(market).tend(target.timestamp)
+        refused = {skip.account for skip in packed.skips}
+        waiting = sorted(key for key in self.watch.unhealthy if key[1] in refused)
+        self._agenda.ask(self._markets(), waiting, target.timestamp)
 
     # what ----------------------------------------------------------------------------------------------------------
 

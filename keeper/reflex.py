@@ -26,7 +26,7 @@ from keeper.core.venues import Pool
 from keeper.estimator.decide import decide
 from keeper.estimator.pack import Packed, pack
 from keeper.estimator.world import Candidate, World
-from keeper.estimator.worth import Prices
+from keeper.estimator.worth import complete
 from keeper.indexer.market import Market
 from keeper.lookout import Post
 from keeper.screen.prices import turn
@@ -137,7 +137,7 @@ class Reflex:
     ) -> Candidate:
         """An account as it would be at these prices."""
         supposed, mind = post.book.supposing("price", prices), self._mind(market)
-        valued = Prices(mind.assets(supposed), world.policy.profit_token)
+        valued = complete(mind.assets(supposed), world.policy.profit_token, (), world.liquidity)
         return Candidate(post.book.account(row), mind.actions(supposed, row, post.at), valued)
 
     def _mind(self, market: Market) -> Adapter:

@@ -118,6 +118,12 @@ GAUGE_TABLES: Final = (
         ("address",),
         lambda s: _each(s.purses, lambda p: _native(p.minimum)),
     ),
+    Many(
+        "keeper_market_backing",
+        "Of a market, in whole tokens: fund, deficit, losses shared out.",
+        ("protocol", "market", "asset", "kind"),
+        lambda s: s.backing(),
+    ),
     Many("keeper_halted", "1 while this stops all sending.", ("by",), lambda s: _each(s.halted, bool)),
     Many(
         "keeper_task_up",

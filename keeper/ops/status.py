@@ -63,6 +63,7 @@ class Status:
     reorgs: int = 0
     drifts: int = 0
     feeds: Feeds = field(default_factory=Feeds)
+    backing: Callable[[], Mapping[tuple[str, ...], float]] = dict  # (protocol, market, asset, kind) → whole tokens
     endpoints: Mapping[str, Peer] = field(default_factory=dict)
 
     # sending

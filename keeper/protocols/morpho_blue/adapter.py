@@ -14,7 +14,7 @@ from keeper.core.book import Book
 from keeper.core.events import Block, Log
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, FundingKind, Reason
+from keeper.core.plans import Action, FundingKind, Reason, Role
 from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
 from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
@@ -55,6 +55,10 @@ class MorphoBlue:
 
     def examine(self) -> InquiryOf[str]:
         return examine(self._morpho)
+
+    def callees(self) -> InquiryOf[Mapping[Address, Role]]:
+        called = yield from self.callee()
+        return {called: Role.CALLED}
 
     def callee(self) -> InquiryOf[Address]:
         """Morpho itself; a pre-liquidation contract is to be allowed one by one."""

@@ -11,7 +11,7 @@ from keeper.core.book import Book
 from keeper.core.events import Block, Log
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, Reason
+from keeper.core.plans import Action, Reason, Role
 from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
 from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
@@ -48,6 +48,10 @@ class PerpCurie:
 
     def examine(self) -> InquiryOf[str]:
         return examine(self._house)
+
+    def callees(self) -> InquiryOf[Mapping[Address, Role]]:
+        called = yield from self.callee()
+        return {called: Role.CALLED}
 
     def callee(self) -> InquiryOf[Address]:
         return callee(self._house)
