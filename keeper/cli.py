@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import traceback
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +20,7 @@ from typing import Final
 
 from keeper import __version__
 from keeper.commands import report_flags
+from keeper.demo import MARKETS, REAL
 from keeper.errors import ConfigError, KeeperError
 from keeper.redact import redact_text
 from keeper.sources import FLAG
@@ -90,9 +91,21 @@ def _calc(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object")
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Markets of the demonstration, by their names."""
+    found = tuple(text.split(","))
+    if unknown := [name for name in found if name not in MARKETS]:
+        raise ArgumentTypeError(f"{', '.join(unknown)}: not known; there are {', '.join(MARKETS)}")
+    return found
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--accounts", type=_natural, default=25, metavar="N", help="borrowers (default 25)")
     parser.add_argument("--seed", type=_natural, default=7, metavar="N", help="another story (default 7)")
+    parser.add_argument(
+        "--markets", type=_names, default=REAL, metavar="NAME,…",
+        help=f"which of {','.join(MARKETS)} (a fixture) are played (default {','.join(REAL)})",
+    )  # fmt: skip
     parser.add_argument("--report", type=Path, metavar="FILE", help="save the report as JSON")
     parser.add_argument("--pace", type=float, default=1.2, metavar="S", help="seconds a slot (default 1.2)")
 

@@ -27,6 +27,7 @@ from keeper.daemon import Keeper
 from keeper.demo.script import Actors, Moment, story
 from keeper.demo.show import Scene, Show
 from keeper.demo.stage import Stage, stage
+from keeper.devnet.rpc import Tx
 from keeper.errors import DevnetError, Exit
 from keeper.executor.lifecycle import Change
 from keeper.executor.signer import LocalSigner
@@ -51,7 +52,7 @@ async def demo(args: Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="keeper-demo-") as name:
         folder = Path(name)
         signer = LocalSigner([bytes.fromhex(key) for key in KEYS])
-        async with stage(folder, args.accounts, args.seed, signer.addresses) as at:
+        async with stage(folder, args.accounts, args.seed, signer.addresses, markets=args.markets) as at:
             scene = Scene()
             with Show(scene) as show, _quiet(folder, live=show.live):
                 async with Keeper(at.settings, signer) as keeper:
@@ -79,10 +80,13 @@ def _quiet(folder: Path, *, live: bool) -> Iterator[None]:
 def _tell(report: RunReport, problems: Sequence[str], args: Namespace) -> None:
     """The summary."""
     out = Console(soft_wrap=True)
-    table = Table("account", "repaid", "seized", "predicted ETH", "realised ETH", "gas", "block", title_justify="left")
+    table = Table(
+        "market", "account", "repaid", "seized", "predicted ETH", "realised ETH", "gas", "block", title_justify="left"
+    )
     table.title = f"{len(report.liquidations)} liquidations, seed {args.seed}"
     for one in report.liquidations:
         table.add_row(
+            one.protocol,
             one.account[:12],
             str(one.repaid),
             str(one.seized),
@@ -147,7 +151,7 @@ class Play:
 
     async def _slot(self, actors: Actors, moment: Moment, pace: float, task: "asyncio.Task[None]") -> None:
         if moment.factor != 1.0:
-            actors.stage([*actors.move(moment), *actors.follow()])
+            actors.stage([*actors.move(moment), *actors.follow(), *self._acted(moment)])
         if moment.drop_socket:
             self.at.relay.drop_sockets()
             self.scene.happened("all websockets were cut")
@@ -163,6 +167,10 @@ class Play:
         if task.done():
             task.result()
             raise DevnetError("the keeper's task ended before the demonstration")
+
+    def _acted(self, moment: Moment) -> Iterator[Tx]:
+        for act in self.at.acts:
+            yield from act.moves(moment)
 
     async def _until_ready(self, task: "asyncio.Task[None]") -> None:
         async with asyncio.timeout(READY_WITHIN):
@@ -235,9 +243,8 @@ class Play:
 
     async def problems(self, report: RunReport) -> list[str]:
         """Everything that did not go right."""
-        found = []
-        if not report.liquidations:
-            found.append("nobody was liquidated")
+        shown = {one.protocol for one in report.liquidations}
+        found = [f"nobody was liquidated on {name}" for name in self._played() if name not in shown]
         if report.reverted:
             found.append(f"{report.reverted} transactions reverted")
         if report.public_broadcasts:
@@ -247,6 +254,9 @@ class Play:
         if report.realised != self.executor.total:
             found.append(f"the report says {report.realised} wei, the ledger {self.executor.total}")
         return found + await self._drifts()
+
+    def _played(self) -> list[str]:
+        return [market.adapter.name for market in self.keeper.indexer.markets]
 
     async def _drifts(self) -> list[str]:
         """The book against the chain, all of it."""

@@ -1,28 +1,33 @@
-"""The stage: real Aave, Uniswap and Chainlink feeds, borrowers, an executor, and a private relay in front of the node.
+"""The stage: real markets, Uniswap and Chainlink feeds, borrowers, an executor, a private relay in front of the node.
 
 Law: everything is on loopback and in one temporary folder; both are gone when the stage closes, however it closes.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from eth_utils.crypto import keccak
 
+from keeper.books import endpoints
+from keeper.books import markets as adapters
 from keeper.contracts.artifact import creation_code
 from keeper.contracts.encode import Factory, create2_address, encode_set_roles
 from keeper.core.plans import Role, VenueKind
-from keeper.core.units import Address
+from keeper.core.units import Address, BlockNumber
+from keeper.demo.acts import ACTS, Act
 from keeper.devnet.anvil import AnvilOptions
 from keeper.devnet.build import make_world
 from keeper.devnet.relay import SLOT_SECONDS, StandInRelay
 from keeper.devnet.uniswap import contract_artifact
 from keeper.devnet.world import World
-from keeper.executor.deploy import CREATE2_FACTORY
-from keeper.settings import Settings
+from keeper.executor.deploy import CREATE2_FACTORY, role_calls, united
+from keeper.indexer.inquire import inquire
+from keeper.settings import Market, Settings
 
+AAVE: Final = "aave_v3"  # it is the world's own market: others are acts beside it
 KINDS: Final = {VenueKind.UNISWAP_V2: "uniswap_v2", VenueKind.UNISWAP_V3: "uniswap_v3"}
 GAS: Final = 6_000_000
 TREASURY: Final = Address("0x00000000000000000000000000000000000ca5e0")
@@ -34,6 +39,7 @@ class Stage:
     """Everything the demonstration acts on."""
 
     world: World
+    acts: Sequence[Act]
     relay: StandInRelay
     executor: Address
     settings: Settings
@@ -41,16 +47,40 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def stage(
-    folder: Path, accounts: int, seed: int, callers: Sequence[Address], slot_seconds: int = SLOT_SECONDS
+    folder: Path,
+    accounts: int,
+    seed: int,
+    callers: Sequence[Address],
+    slot_seconds: int = SLOT_SECONDS,
+    markets: Collection[str] = (AAVE,),
 ) -> AsyncIterator[Stage]:
-    """Set the stage for ``callers``: the keeper's own accounts."""
+    """Set the stage for ``callers``, the keeper's own accounts, with these markets."""
     options = AnvilOptions(no_mining=True, order="fifo", tx_gas_limit=True)
     with make_world("3.0.2", options) as world:
-        world.borrowers(accounts, seed)
+        if AAVE in markets:
+            world.borrowers(accounts, seed)
+        acts = {name: ACTS[name](world) for name in ACTS if name in markets}
         world.fund(OWNER, *callers)
         executor = deploy_executor(world, callers)
         async with StandInRelay(world.anvil.url, seed=seed, slot_seconds=slot_seconds) as relay:
-            yield Stage(world, relay, executor, settings_of(world, relay, executor, folder, slot_seconds))
+            settings = settings_of(world, relay, executor, folder, slot_seconds)
+            own = [*settings.markets[: AAVE in markets], *(_market(name, act) for name, act in acts.items())]
+            settings = settings.model_copy(update={"markets": tuple(own)})
+            await _give_roles(world, settings, executor)
+            yield Stage(world, tuple(acts.values()), relay, executor, settings)
+
+
+def _market(name: str, act: Act) -> Market:
+    return Market(protocol=name, address=act.address, from_block=BlockNumber(0))
+
+
+async def _give_roles(world: World, settings: Settings, executor: Address) -> None:
+    """What every market says its contracts must be allowed to be."""
+    async with endpoints(settings) as pool:
+        head = await pool.head()
+        found = [await inquire(pool, adapter.callees(), head, first) for adapter, first in adapters(settings)]
+    for data in role_calls(united(found)):
+        world.rpc.send(OWNER, executor, "0x" + data.hex())
 
 
 def factories(world: World) -> tuple[Factory, Factory]:

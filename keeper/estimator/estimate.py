@@ -7,12 +7,12 @@ Laws
   there. No plan is made below it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Estimate, Leg, Plan, Reason, SwapLeg
+from keeper.core.plans import Call, Estimate, Leg, Plan, Reason, Stage, Style, SwapLeg
 from keeper.core.units import BPS, WAD, Address, Amount, BlockNumber, Bps, Wei, mul_div_up
 from keeper.core.venues import PIPS, Pool
 from keeper.estimator import gas
@@ -96,7 +96,7 @@ def _convert(world: World, parts: Sequence[Part]) -> _Sold | None:
 def _draft(world: World, parts: Sequence[Part], sold: _Sold) -> Plan:
     """The plan before its bid is known."""
     policy = world.policy
-    legs = tuple(_limited(world, part.done.leg, alone=len(parts) == 1) for part in parts)
+    legs = tuple(_limited(world, leg, alone=len(parts) == 1) for leg in _prepared_once(parts))
     return Plan(
         opportunity_id=_identify(world.block, legs),
         block=world.block,
@@ -111,6 +111,15 @@ def _draft(world: World, parts: Sequence[Part], sold: _Sold) -> Plan:
         tip=_ZERO,
         estimate=Estimate(*[_ZERO] * 9),
     )
+
+
+def _prepared_once(parts: Sequence[Part]) -> Iterator[Leg]:
+    """Bounties often begin with what needs doing once, as bringing a price up to date: the first of them does it."""
+    made: set[Call] = set()
+    for leg in (part.done.leg for part in parts):
+        known = made if leg.style is Style.BOUNTY else set()
+        yield replace(leg, calls=tuple(c for c in leg.calls if c.stage is not Stage.FIRST or c not in known))
+        made.update(leg.calls)
 
 
 def _limited(world: World, leg: Leg, *, alone: bool) -> Leg:

@@ -109,5 +109,5 @@ def table(found: Weights, capacity: int, last: Table | None = None) -> Table:
     by_code = tuple(found.assets)
     kept = last is not None and len(last.assets.of) == capacity and last.assets.by_code == by_code
     assets = last.assets if last is not None and kept else Assets.read(by_code, capacity)
-    levels = np.array([1.0, *(found.prices.get(asset, 1) for asset in assets.numbers)])
+    levels = np.array([1.0, *(found.prices.get(asset, 1) for asset in assets.numbers)], np.float64)
     return Table(factors * levels[assets.of], factors, assets, dict(found.prices), levels, found.slack)

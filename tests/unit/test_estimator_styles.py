@@ -7,7 +7,7 @@ import pytest
 
 from keeper.contracts.encode import Executor, encode_plan
 from keeper.core.outlook import Receipt
-from keeper.core.plans import Call, FundingKind, Plan, Reason, Settlement, Skip, Style, VenueKind
+from keeper.core.plans import Call, FundingKind, Plan, Reason, Settlement, Skip, Stage, Style, VenueKind
 from keeper.core.ports import Valued
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, Bps, Wei
 from keeper.core.venues import Liquidity
@@ -61,6 +61,15 @@ class Reward(Pair):
     def calls(self, repay: int) -> tuple[Call, ...]:
         assert repay == 0
         return (CALL,)
+
+
+@dataclass(frozen=True)
+class Bounty(Reward):
+    """With calls of its own."""
+
+    def calls(self, repay: int) -> tuple[Call, ...]:
+        assert repay == 0
+        return self.called
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,17 @@ def test_a_bounty_is_all_gain_and_is_sold_for_the_profit_token() -> None:
     small = decide(in_weth(DAI_POOL), candidate(replace(bounty, reward=ETH)))
     assert isinstance(small, Skip)
     assert small.reason is Reason.UNPROFITABLE
+
+
+def test_what_needs_doing_once_is_done_by_the_first_of_several_bounties() -> None:
+    poke, after = Call(MARKET, b"poke"), Call(MARKET, b"exit", stage=Stage.LAST)
+    barks = [Call(MARKET, b"bark" + bytes(31) + bytes([n])) for n in range(3)]
+    bounty = Bounty(((0, 0),), collateral_asset=DAI_TOKEN, debt_asset=DAI_TOKEN, style=Style.BOUNTY)
+    pairs = [replace(bounty, account=address(n), called=(poke, bark, after)) for n, bark in enumerate(barks)]
+    (plan,) = pack(in_weth(DAI_POOL), [candidate(pair, account=pair.account) for pair in pairs]).plans
+    made = [[call.data[:4] for call in leg.calls] for leg in plan.legs]
+    assert made == [[b"poke", b"bark", b"exit"], [b"bark", b"exit"], [b"bark", b"exit"]]
+    assert len({call for leg in plan.legs for call in leg.calls if call.data[:4] == b"bark"}) == 3
 
 
 def test_the_margin_of_a_takeover_is_lent_and_given_back() -> None:

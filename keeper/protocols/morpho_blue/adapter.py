@@ -57,13 +57,9 @@ class MorphoBlue:
         return examine(self._morpho)
 
     def callees(self) -> InquiryOf[Mapping[Address, Role]]:
-        called = yield from self.callee()
-        return {called: Role.CALLED}
-
-    def callee(self) -> InquiryOf[Address]:
-        """Morpho itself; a pre-liquidation contract is to be allowed one by one."""
+        """Morpho itself, which lends too; a pre-liquidation contract is to be allowed one by one."""
         yield []
-        return self._morpho
+        return {self._morpho: Role.CALLED | Role.MARKET}
 
     # listening -----------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 from keeper.protocols.perp_curie import account, exposure, facts, survey, traders
 from keeper.protocols.perp_curie.apply import apply
 from keeper.protocols.perp_curie.decode import decode
-from keeper.protocols.perp_curie.entry import audit, callee, examine
+from keeper.protocols.perp_curie.entry import audit, callees, examine
 from keeper.protocols.perp_curie.liquidations import actions
 from keeper.protocols.perp_curie.outcomes import outcomes
 from keeper.protocols.perp_curie.standing import assets, backing, describe, known_until
@@ -50,11 +50,7 @@ class PerpCurie:
         return examine(self._house)
 
     def callees(self) -> InquiryOf[Mapping[Address, Role]]:
-        called = yield from self.callee()
-        return {called: Role.CALLED}
-
-    def callee(self) -> InquiryOf[Address]:
-        return callee(self._house)
+        return callees(self._house)
 
     # listening -----------------------------------------------------------------------------------------------------
 

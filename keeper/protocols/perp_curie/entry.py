@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from keeper.core.book import Book
 from keeper.core.calls import address, size
 from keeper.core.events import signed_word
+from keeper.core.plans import Role
 from keeper.core.ports import CodeOf, Health, InquiryOf, Quarantine
 from keeper.core.units import ZERO_ADDRESS, Address
 from keeper.protocols.perp_curie.account import health_of
@@ -26,10 +27,11 @@ def examine(house: Address) -> InquiryOf[str]:
     return ""
 
 
-def callee(house: Address) -> InquiryOf[Address]:
-    """Liquidations go to the clearing house itself."""
-    yield []
-    return house
+def callees(house: Address) -> InquiryOf[Mapping[Address, Role]]:
+    """The clearing house, and the vault that margin goes through."""
+    vault = call(house, "getVault()")
+    answers = yield [vault]
+    return dict.fromkeys((house, address(answers, vault)), Role.CALLED)
 
 
 def audit(book: Book, house: Address, rows: Sequence[int]) -> InquiryOf[Mapping[int, Health | Quarantine]]:
