@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-slow soak demo bench lock wheel clean
+.PHONY: help setup check test test-slow soak demo chain bench lock wheel image-tools image-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -24,7 +25,7 @@ check: $(VENV)/.installed ## lint, format, types, arrows
 test: setup ## the quick tier
 	$(BIN)/pytest -m "not slow" -n $(WORKERS)
 
-test-slow: setup ## the slow tier: compilers, long walks, kill loops
+test-slow: setup image-tools ## the slow tier: compilers, long walks, kill loops
 	$(BIN)/python -m keeper.devnet.prepare --slow
 	$(BIN)/pytest -m slow -n $(WORKERS) --dist worksteal --durations 12
 
@@ -33,6 +34,9 @@ soak: setup ## the daemon for a day at speed: 7,200 blocks, 500 accounts, in abo
 
 demo: setup ## real liquidations on a local chain, in about a minute
 	$(BIN)/keeper demo
+
+chain: setup ## the demo's chain by itself at 127.0.0.1:8545, for config/demo.toml, until Ctrl-C
+	$(BIN)/python -m keeper.demo.serve
 
 bench: setup ## the benchmarks, as ratios within one run; the README's table is written anew
 	mkdir -p .cache
@@ -48,6 +52,13 @@ lock: ## compile requirements*.txt from pyproject.toml (needs uv)
 	uv pip compile $(LOCK) pyproject.toml -c requirements-dev.txt -o requirements.txt
 	uv pip compile $(LOCK) --group build -c requirements-dev.txt -o requirements-build.txt
 LOCK := --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+image-tools: ## what the container image is tested with, of Debian
+	@command -v buildah >/dev/null && command -v debootstrap >/dev/null || \
+	 { $(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -y -qq --no-install-recommends buildah debootstrap; }
+
+image-test: setup image-tools ## the container image, built and run
+	$(BIN)/pytest -m slow tests/image
 
 clean: ## everything that was made here, state and downloads included
 	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov

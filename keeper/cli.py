@@ -107,6 +107,7 @@ def _demo(parser: ArgumentParser) -> None:
         help=f"which of {','.join(MARKETS)} (a fixture) are played (default {','.join(REAL)})",
     )  # fmt: skip
     parser.add_argument("--report", type=Path, metavar="FILE", help="save the report as JSON")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="save the view as it is in the end, as SVG")
     parser.add_argument("--pace", type=float, default=1.2, metavar="S", help="seconds a slot (default 1.2)")
 
 

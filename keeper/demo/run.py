@@ -25,7 +25,7 @@ from keeper.core.ports import Quarantine
 from keeper.core.units import WAD, Address
 from keeper.daemon import Keeper
 from keeper.demo.script import Actors, Moment, story
-from keeper.demo.show import Scene, Show
+from keeper.demo.show import Scene, Show, svg
 from keeper.demo.stage import Stage, stage
 from keeper.devnet.rpc import Tx
 from keeper.errors import DevnetError, Exit
@@ -61,6 +61,8 @@ async def demo(args: Namespace) -> int:
                     problems = await play.problems(report)
     if args.report is not None:
         report.write(args.report)
+    if args.picture is not None:
+        args.picture.write_text(svg(scene), encoding="utf-8")
     _tell(report, problems, args)
     return Exit.NO if problems else Exit.DONE
 

@@ -3,11 +3,15 @@
 Law: it only looks. Where there is no terminal the log lines are the show.
 """
 
+import io
+import re
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -15,8 +19,15 @@ from rich.table import Table
 
 from keeper.core.units import MAX_U256, WAD
 
-BANDS = ((1.0, "below 1"), (1.05, "1.00 - 1.05"), (1.25, "1.05 - 1.25"), (2.0, "1.25 - 2"), (float("inf"), "above 2"))
+BANDS = (  # of a health factor: where it ends, what it is called, how it is shown
+    (1.0, "below 1", "bold red"),
+    (1.05, "1.00 - 1.05", "yellow"),
+    (1.25, "1.05 - 1.25", "green"),
+    (2.0, "1.25 - 2", "green"),
+    (float("inf"), "above 2", "dim"),
+)
 SHOWN = 8  # last events
+WIDTH = 100  # columns of a saved picture
 
 
 @dataclass(slots=True)
@@ -63,6 +74,14 @@ class Show:
             self._live.update(picture(self._scene), refresh=True)
 
 
+def svg(scene: Scene) -> str:
+    """The picture as an SVG. No font is fetched from anywhere."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(picture(scene))
+    plain = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    return console.export_svg(title="keeper demo", code_format=plain)
+
+
 def picture(scene: Scene) -> Panel:
     """The scene as one panel."""
     top = Table.grid(padding=(0, 4))
@@ -70,7 +89,8 @@ def picture(scene: Scene) -> Panel:
         top.add_column(vertical="top")
     top.add_row(_prices(scene), _health(scene), _results(scene))
     events = "\n".join(scene.happenings) or "nothing yet"
-    return Panel(Group(top, "", events), title=f"keeper demo: block {scene.block}, {scene.words}", title_align="left")
+    title = f"keeper demo: block {scene.block}, {scene.words}"
+    return Panel(Group(top, "", events), title=title, title_align="left", border_style="cyan")
 
 
 def _prices(scene: Scene) -> Table:
@@ -83,13 +103,11 @@ def _prices(scene: Scene) -> Table:
 
 def _health(scene: Scene) -> Table:
     table = Table("health", "accounts", box=None, title="borrowers", title_justify="left")
-    table.columns[1].justify = "right"
-    counts = dict.fromkeys((name for _, name in BANDS), 0)
-    for factor in scene.factors:
-        if factor != MAX_U256:
-            counts[next(name for bound, name in BANDS if factor / WAD < bound)] += 1
-    for name, count in counts.items():
-        table.add_row(name, f"{count}  {'#' * min(count, 30)}")
+    counts = Counter(
+        next(name for bound, name, _ in BANDS if factor / WAD < bound) for factor in scene.factors if factor != MAX_U256
+    )
+    for _, name, style in BANDS:
+        table.add_row(name, f"{counts[name]}  {'■' * min(counts[name], 24):<12}", style=style)
     return table
 
 
@@ -98,5 +116,5 @@ def _results(scene: Scene) -> Table:
     table.columns[1].justify = "right"
     for outcome, count in scene.outcomes.items():
         table.add_row(outcome, str(count))
-    table.add_row("profit", f"{scene.realised / WAD:.6f} ETH")
+    table.add_row("profit", f"{scene.realised / WAD:.6f} ETH", style="bold green")
     return table

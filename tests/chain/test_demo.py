@@ -6,9 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from keeper.core.units import WAD
+from keeper.demo.stage import KINDS, TREASURY, deploy_executor, factories
+from keeper.devnet.world import World
+from keeper.settings import load
+from tests.edge.served import DEMO, flags, served
 
 KEEPER = [sys.executable, "-m", "keeper"]
 
@@ -29,9 +34,22 @@ def children(pid: int) -> set[int]:
 
 
 def test_it_ends_by_itself_and_everything_goes_right(tmp_path: Path) -> None:
-    scratch, report = tmp_path / "tmp", tmp_path / "report.json"
+    scratch, report, picture = tmp_path / "tmp", tmp_path / "report.json", tmp_path / "demo.svg"
     scratch.mkdir()
-    demo = run(scratch, "--pace", "0.35", "--accounts", "30", "--seed", "11", "--report", str(report))
+    saved = ("--report", str(report), "--picture", str(picture))
+    demo = run(
+        scratch,
+        "--pace",
+        "0.35",
+        "--accounts",
+        "30",
+        "--seed",
+        "11",
+        "--report",
+        str(report),
+        "--picture",
+        str(picture),
+    )
     out, err = demo.communicate(timeout=120)
     assert demo.returncode == 0, out + err[-3000:]
     assert "everything went right" in out
@@ -44,6 +62,7 @@ def test_it_ends_by_itself_and_everything_goes_right(tmp_path: Path) -> None:
     predicted, realised = int(totals["predicted_net_wei"]), int(totals["realised_net_wei"])
     assert abs(realised - predicted) * 1000 <= abs(predicted), f"{predicted / WAD} against {realised / WAD}"
     assert "indexer.reorg" in err
+    assert "blocks&#160;were&#160;replaced" in picture.read_text()
     assert not list(scratch.iterdir())
 
 
@@ -61,3 +80,24 @@ def test_interrupted_it_leaves_nothing_behind(tmp_path: Path) -> None:
     time.sleep(0.2)
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert not list(tmp_path.iterdir())
+
+
+def test_the_local_profile_is_of_the_local_chain(make_world: Callable[..., World]) -> None:
+    world, profile = make_world(), load(DEMO, environ={})
+    executor = deploy_executor(world, ())
+    assert (profile.chain.id, profile.chain.block_time) == (world.anvil.options.chain_id, world.anvil.options.interval)
+    assert profile.markets[0].address == world.layout.aave.provider
+    assert profile.chain.wrapped_native == world.asset("WETH")
+    made_of = {(KINDS[one.kind], one.deployer, "0x" + one.init_hash.hex()) for one in factories(world)}
+    assert {(one.kind, one.address, one.init_code_hash) for one in profile.venues} == made_of
+    assert (profile.executor.address, profile.executor.profit_recipient) == (executor, TREASURY)
+    assert not profile.signer.configured
+
+
+def test_the_chain_is_served_until_it_is_told_to_end(tmp_path: Path) -> None:
+    with served("--accounts", "6") as url:
+        where = [*KEEPER, "accounts", "--config", str(DEMO), "--json", *flags(url, tmp_path)]
+        done = subprocess.run(where, capture_output=True, text=True, check=True)
+        assert len(done.stdout.splitlines()) == 6 + 1, "the borrowers and who lends to them"
+    gone = subprocess.run(where, capture_output=True, text=True, check=False)
+    assert gone.returncode == 5
