@@ -8,7 +8,7 @@ WORKERS ?= 2
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-slow soak demo chain bench lock wheel image-tools image-test clean
+.PHONY: help setup check test test-slow soak demo chain bench events lock wheel image-tools image-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ bench: setup ## the benchmarks, as ratios within one run; the README's table is 
 wheel: $(VENV)/.installed ## dist/keeper-*.whl
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+events: setup ## the README's table of log events, written anew from the schema
+	$(BIN)/python -m keeper.bench._readme README.md events
 
 lock: ## compile requirements*.txt from pyproject.toml (needs uv)
 	uv pip compile $(LOCK) pyproject.toml --extra dev --extra reports -o requirements-dev.txt

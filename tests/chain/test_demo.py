@@ -37,19 +37,7 @@ def test_it_ends_by_itself_and_everything_goes_right(tmp_path: Path) -> None:
     scratch, report, picture = tmp_path / "tmp", tmp_path / "report.json", tmp_path / "demo.svg"
     scratch.mkdir()
     saved = ("--report", str(report), "--picture", str(picture))
-    demo = run(
-        scratch,
-        "--pace",
-        "0.35",
-        "--accounts",
-        "30",
-        "--seed",
-        "11",
-        "--report",
-        str(report),
-        "--picture",
-        str(picture),
-    )
+    demo = run(scratch, "--pace", "0.35", "--accounts", "30", "--seed", "11", *saved)
     out, err = demo.communicate(timeout=120)
     assert demo.returncode == 0, out + err[-3000:]
     assert "everything went right" in out

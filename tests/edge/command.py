@@ -22,10 +22,11 @@ SCRIPT = Path(sys.executable).with_name("keeper")
 Done = subprocess.CompletedProcess[str]
 
 
-def script(*words: str, **environ: str) -> Done:
+def script(*words: str, cwd: Path | None = None, **environ: str) -> Done:
     """One run of the installed script, with nothing of keeper in the environment but what is given."""
+    full = [str(SCRIPT), *words]
     return subprocess.run(
-        [SCRIPT, *words], env=_environment(environ), capture_output=True, text=True, timeout=120, check=False
+        full, cwd=cwd, env=_environment(environ), capture_output=True, text=True, timeout=120, check=False
     )
 
 

@@ -4,33 +4,76 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from keeper.bench import names
-from keeper.bench._readme import BEGIN, END, table, written
+from keeper.bench._readme import BEGIN, END, EVENTS, events, table, written
 from keeper.cli import COMMANDS
 from keeper.devnet.world import World
 from keeper.errors import Exit
 from keeper.settings import load
-from tests.edge.command import configured, keeper, records, script
+from tests.edge.command import keeper, records, script
+from tests.edge.served import ROOT, flags, served
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 SHOWN = [line.partition("#")[0].strip() for _, block in BLOCKS for line in block.splitlines()]
 ROWS = re.findall(r"^\| `keeper ([\w-]+)[^`]*` \| (.*) \|$", README, flags=re.MULTILINE)
 
 
-def test_the_commands_shown_run(world: World, tmp_path: Path) -> None:
-    config = configured(tmp_path, world)
-    lines = [line for line in SHOWN if line.startswith("keeper ")]
-    assert len(lines) == 3
+@pytest.fixture(scope="module")
+def chain() -> Iterator[str]:
+    with served("--accounts", "6") as url:
+        yield url
+
+
+def test_every_line_shown_is_one_that_is_tried_somewhere() -> None:
+    """Here, or by a test of its own: the image's, the demonstration's."""
+    unfenced = [line for kind, block in BLOCKS if kind == "" for line in block.splitlines()]
+    shown = [words for line in unfenced if (words := shlex.split(line, comments=True))]
+    first = {words[0] for words in shown if not words[0].endswith("/")}
+    assert {"make", "keeper"} <= first
+    known = {"make", "keeper", "docker", "source", "export", "net"}  # the last is a formula
+    assert first - known == {word for word in first - known if (ROOT / "keeper" / word).exists()}
+
+
+@pytest.mark.parametrize("line", [line for line in SHOWN if line.startswith("keeper ") and "demo.toml" in line])
+def test_the_commands_of_the_local_chain_run(line: str, tmp_path: Path, chain: str) -> None:
+    done = script(*shlex.split(line)[1:], *flags(chain, tmp_path), cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_commands_of_another_chain_are_whole(world: World, tmp_path: Path) -> None:
+    """Against its profile, with a node of another chain: said, and nothing else is wrong."""
+    lines = [line for line in SHOWN if line.startswith("keeper ") and "demo.toml" not in line]
+    assert len(lines) == 2
     for line in lines:
-        done = script(*shlex.split(line.replace("keeper.toml", str(config)))[1:])
-        assert done.returncode == 0, f"{line}: {done.stderr}"
-        assert done.stdout
+        words = [*shlex.split(line)[1:], *flags(world.anvil.url, tmp_path)]
+        done = script(*words, cwd=ROOT)
+        assert done.returncode == Exit.WRONG_CHAIN, f"{line}: {done.stderr}"
+
+
+def test_its_examples_of_profit_are_those_that_are_proven() -> None:
+    proven = (ROOT / "docs" / "profit.md").read_text(encoding="utf-8").replace("](img/", "](docs/img/")
+    for title in ("An example", "More is not always better"):
+        (theirs,) = re.findall(rf"^## {title}\n(.*?)(?=^## )", proven, flags=re.DOTALL | re.MULTILINE)
+        (ours,) = re.findall(rf"^### {title}\n(.*?)(?=^##)", README, flags=re.DOTALL | re.MULTILINE)
+        assert ours == theirs
+
+
+def test_its_events_are_those_of_the_schema() -> None:
+    assert written(README, events(), *EVENTS) == README, "make events writes them anew"
+
+
+def test_its_picture_is_of_a_demonstration_in_which_everything_happened() -> None:
+    picture = (ROOT / "docs" / "img" / "demo.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    for words in ("keeper demo: block", "landed", "undone", "were replaced", "websockets were cut", "profit"):
+        assert words in picture
+    assert "](docs/img/demo.svg)" in README
 
 
 def test_every_command_has_a_row_and_every_row_a_command() -> None:
