@@ -7,6 +7,7 @@ import asyncio
 
 from keeper.chain.pool import Pool
 from keeper.checks.finding import Finding
+from keeper.core.submissions import ChannelStatus
 from keeper.core.units import Address
 from keeper.errors import Exit
 from keeper.executor.relays.registry import channels
@@ -47,13 +48,24 @@ async def lacking(settings: Settings) -> list[Finding]:
 
 
 async def relays(settings: Settings) -> list[Finding]:
-    """The channels can be built. What a relay takes, only a bundle shows."""
+    """The channels can be built, and answer us by our signature. What a relay takes, only a bundle shows."""
     if not settings.relays:
         return []
     identity, allowed = await asyncio.to_thread(identity_of, settings), settings.policy.allow_public
     async with Transport() as transport:
         built = channels(relays_of(settings), transport, identity, (), allow_public=allowed)
-    return [Finding(f"relay {channel.name}", "configured") for channel in built]
+        seen = await asyncio.gather(*(channel.health() for channel in built))
+    lost = Exit.DONE if any(one.alive for one in seen) else Exit.UNAVAILABLE
+    return [_reached(settings, i, one, lost) for i, one in enumerate(seen)]
+
+
+def _reached(settings: Settings, i: int, seen: ChannelStatus, lost: Exit) -> Finding:
+    """One relay that is down is a note while there is another one."""
+    subject = f"relay {seen.channel}"
+    if seen.alive:
+        return Finding(subject, f"answers in {seen.latency * 1000:.0f} ms")
+    remedy = f"look whether it is up and knows our identity; else correct {settings.place('relays', i, 'url')}"
+    return Finding(subject, f"does not take us: {seen.detail or 'no answer'}", remedy, lost)
 
 
 async def contracts(settings: Settings, pool: Pool) -> list[Finding]:

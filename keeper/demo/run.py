@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keeper.core.events import Log
-from keeper.core.journal import OPEN, State
+from keeper.core.journal import JUDGED, OPEN, State
 from keeper.core.ports import Quarantine
 from keeper.core.units import WAD, Address
 from keeper.daemon import Keeper
@@ -54,7 +54,7 @@ async def demo(args: Namespace) -> int:
         signer = LocalSigner([bytes.fromhex(key) for key in KEYS])
         async with stage(folder, args.accounts, args.seed, signer.addresses, markets=args.markets) as at:
             scene = Scene()
-            with Show(scene) as show, _quiet(folder, live=show.live):
+            with Show(scene) as show, _quiet(_log_of(args, folder), live=show.live):
                 async with Keeper(at.settings, signer) as keeper:
                     play = Play(at, keeper, scene, show, signer.addresses)
                     report = await play.run(args.seed, args.pace)
@@ -63,23 +63,31 @@ async def demo(args: Namespace) -> int:
         report.write(args.report)
     if args.picture is not None:
         args.picture.write_text(svg(scene), encoding="utf-8")
-    _tell(report, problems, args)
+    _tell(report, play.lost(), problems, args, watched=show.live)
     return Exit.NO if problems else Exit.DONE
 
 
 @contextlib.contextmanager
-def _quiet(folder: Path, *, live: bool) -> Iterator[None]:
+def _quiet(log_file: Path, *, live: bool) -> Iterator[None]:
     """While somebody watches the live view, log lines go to a file."""
     if not live:
         yield
         return
-    with (folder / "keeper.log").open("w", encoding="utf-8") as file:
+    with log_file.open("w", encoding="utf-8") as file:
         configure("info", stream=file, human=False)
         yield
     configure("info")
 
 
-def _tell(report: RunReport, problems: Sequence[str], args: Namespace) -> None:
+def _log_of(args: Namespace, folder: Path) -> Path:
+    """Beside the report, if there is to be one."""
+    report: Path | None = args.report
+    return report.with_suffix(".log") if report else folder / "keeper.log"
+
+
+def _tell(
+    report: RunReport, lost: Mapping[str, int], problems: Sequence[str], args: Namespace, *, watched: bool
+) -> None:
     """The summary."""
     out = Console(soft_wrap=True)
     table = Table(
@@ -100,12 +108,17 @@ def _tell(report: RunReport, problems: Sequence[str], args: Namespace) -> None:
     out.print(table)
     for reason, count in Counter(skip.reason.value for skip in report.skips).items():
         out.print(f"refused: {count} x {reason}")
+    for reason, count in lost.items():
+        out.print(f"not landed: {count} x {reason}")
+    out.print(f"gas {sum(one.gas_used for one in report.liquidations):,}")
     out.print(
         f"predicted {report.predicted / WAD:+.6f} ETH, realised {report.realised / WAD:+.6f} ETH after gas and bids"
     )
     out.print(f"reverted {report.reverted}, public {report.public_broadcasts}, shock in block {report.shock_block}")
     if args.report is not None:
-        out.print(f"report: {args.report}")
+        out.print(f"report: {args.report}" + (f", log: {_log_of(args, Path())}" if watched else ""))
+    elif watched:
+        out.print("--report FILE keeps the report, and the log beside it")
     for problem in problems:
         out.print(f"problem: {problem}", style="red")
     out.print("everything went right" if not problems else "not everything went right")
@@ -242,6 +255,12 @@ class Play:
         skips = tuple(self.keeper.pipeline.watch.skips.values())
         public = len(self.at.relay.public.sent_by(self.addresses))
         return RunReport(tuple(done), skips, reverted, public, self.shock_block)
+
+    def lost(self) -> Mapping[str, int]:
+        """How often a transaction did not land, by why."""
+        last = {change.entry.id: change.entry for change in self.changes}
+        gone = (entry for entry in last.values() if (entry.outcome or entry.state) in JUDGED)
+        return Counter(f"{_word(entry.outcome or entry.state)}, {entry.reason}" for entry in gone)
 
     async def problems(self, report: RunReport) -> list[str]:
         """Everything that did not go right."""

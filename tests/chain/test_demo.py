@@ -76,8 +76,8 @@ def test_the_local_profile_is_of_the_local_chain(make_world: Callable[..., World
     assert (profile.chain.id, profile.chain.block_time) == (world.anvil.options.chain_id, world.anvil.options.interval)
     assert profile.markets[0].address == world.layout.aave.provider
     assert profile.chain.wrapped_native == world.asset("WETH")
-    made_of = {(KINDS[one.kind], one.deployer, "0x" + one.init_hash.hex()) for one in factories(world)}
-    assert {(one.kind, one.address, one.init_code_hash) for one in profile.venues} == made_of
+    made_of = [(KINDS[one.kind], one.deployer, "0x" + one.init_hash.hex()) for one in factories(world)]
+    assert [(one.kind, one.address, one.init_code_hash) for one in profile.venues] == made_of, "in the executor's order"
     assert (profile.executor.address, profile.executor.profit_recipient) == (executor, TREASURY)
     assert not profile.signer.configured
 

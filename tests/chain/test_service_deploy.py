@@ -1,6 +1,7 @@
 """``keeper deploy``: the executor, its owner and its roles are on the chain, and a second run sends nothing."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from keeper.core.plans import Role
@@ -13,7 +14,10 @@ from tests.edge.command import configured, keeper, records
 SIGNERS = LocalSigner([bytes.fromhex(key) for key in KEYS]).addresses
 
 
-def _config(world: World, folder: Path, executor: str = "") -> Path:
+NOBODY = "http://127.0.0.1:1/"
+
+
+def _config(world: World, folder: Path, executor: str = "", relays: Sequence[str] = (NOBODY,)) -> Path:
     file = configured(folder, world)
     venues = ""
     for one in factories(world):
@@ -22,7 +26,8 @@ def _config(world: World, folder: Path, executor: str = "") -> Path:
     address = f'address = "{executor}"' if executor else ""
     text = file.read_text().replace("[[markets]]", f'wrapped_native = "{world.asset("WETH")}"\n[[markets]]', 1)
     text += f'{venues}[executor]\nprofit_recipient = "{TREASURY}"\n{address}\n[signer]\nenv = "TEST_KEYS"\n'
-    text += '[[relays]]\nkind = "flashbots"\nurl = "http://127.0.0.1:1/"\n'
+    for place, url in enumerate(relays):
+        text += f'[[relays]]\nkind = "flashbots"\nname = "relay-{place}"\nurl = "{url}"\n'
     file.write_text(text)
     return file
 
@@ -50,8 +55,15 @@ def test_once_for_all(world: World, tmp_path: Path) -> None:
     assert "was there already" in again.stdout
     assert "executor.address is set to it" in again.stdout
     assert world.block_number() == before
-    checked = keeper("check", "--config", str(config), TEST_KEYS=keys)
-    assert checked.returncode == 0, checked.stdout
+    for relays, code, said in (  # the node answers like any server that speaks JSON-RPC
+        ((world.anvil.url,), 0, "ok       relay relay-0: answers in "),
+        ((NOBODY, world.anvil.url), 0, "note     relay relay-0: does not take us: "),
+        ((NOBODY, NOBODY), 5, "PROBLEM  relay relay-1: does not take us: "),
+    ):
+        config = _config(world, tmp_path, done["address"], relays)
+        checked = keeper("check", "--config", str(config), TEST_KEYS=keys)
+        assert checked.returncode == code, checked.stdout
+        assert said in checked.stdout
 
 
 def test_all_that_is_missing_is_said_at_once(world: World, tmp_path: Path) -> None:
