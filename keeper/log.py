@@ -1,12 +1,16 @@
 """Structured logs: one event a line, on stderr, with nothing secret in it.
 
 Law: only shell folders log, through ``get_logger``. An event's name and fields are in ``log_events.toml``. JSON when
-stderr is not a terminal. A log that cannot be written is counted and lost; it never stops the keeper.
+stderr is not a terminal. A line that cannot be written is counted and lost; it never stops the keeper, nor does a
+reader that hangs.
 
     ts, level, event, run_id, chain_id, block, account, opportunity_id, reason, then the event's own fields
 """
 
 import logging
+import os
+import select
+import stat
 import sys
 from collections.abc import Mapping, MutableMapping
 from secrets import token_hex
@@ -21,18 +25,26 @@ from keeper.output import decimal
 from keeper.redact import redact_event
 
 HEAD: Final = ("ts", "level", "event", "run_id", "chain_id", "block", "account", "opportunity_id", "reason")
+PATIENCE: Final = 100  # milliseconds for a reader that is slow
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
 class Sink:
-    """Writes lines to a stream that may be gone (pipe closed, disk full) and counts what was lost."""
+    """Writes lines to a stream that may be gone (pipe closed, disk full, nobody reads) and counts what was lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._room = _room(stream)
+        self._patience = PATIENCE
         self.lost = 0
 
     def msg(self, line: str) -> None:
         """Write one line, or lose it."""
+        if self._room is not None and not self._room.poll(self._patience):
+            self._patience = 0  # whoever hangs is waited for once
+            self.lost += 1
+            return
+        self._patience = PATIENCE
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -40,6 +52,20 @@ class Sink:
             self.lost += 1
 
     debug = info = warning = error = critical = msg
+
+
+def _room(stream: TextIO) -> "select.poll | None":
+    """Tells whether a pipe or a socket takes another line; for a file nobody has to be asked."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # not a file at all
+        return None
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISFIFO(mode) and not stat.S_ISSOCK(mode):
+        return None
+    room = select.poll()
+    room.register(number, select.POLLOUT)
+    return room
 
 
 class _Library(logging.Handler):

@@ -5,6 +5,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from enum import Enum, IntEnum
@@ -125,6 +126,21 @@ def test_a_log_on_a_full_disk_is_counted_and_stops_nothing() -> None:
     assert sink.lost == 2
     with pytest.raises(OSError, match="No space"):
         full.close()
+
+
+def test_a_reader_that_hangs_is_waited_for_once_and_stops_nothing() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read, encoding="utf-8") as reader, os.fdopen(write, "w", encoding="utf-8") as pipe:
+        sink = log.configure(stream=pipe)
+        for _ in range(2_000):  # far more than a pipe holds
+            log.get_logger().info("daemon.stopping")
+        assert sink.lost > 0
+        lost, there = sink.lost, 2_000 - sink.lost
+        told = [json.loads(reader.readline()) for _ in range(there)]
+        log.get_logger().info("daemon.stopped")
+        assert sink.lost == lost
+        assert [line["event"] for line in told] == ["daemon.stopping"] * there
+        assert json.loads(reader.readline())["event"] == "daemon.stopped"
 
 
 class _Closed(io.StringIO):
