@@ -127,7 +127,7 @@ def play(world: World, seed: int, rounds: int) -> Counter[str]:
 
 
 def test_random_liquidations(world: World, seed: int) -> None:
-    seen = play(world, seed, rounds=60)
+    seen = play(world, seed, rounds=40)
     assert min(seen[kind] for kind in ("seized", "shares", "reverted", "bad debt")) > 0
 
 
@@ -186,6 +186,7 @@ def crowd(morpho: Morpho, draw: random.Random) -> None:
             morpho.consent(account, offer.address)
 
 
+@pytest.mark.slow
 async def test_offered_from_the_book_and_executed(world: World, tmp_path: Path, seed: int) -> None:
     """A fall of a tenth, and one after which collateral is worth less than debt, tried at the ends and inside."""
     draw, morpho = random.Random(seed), Morpho.deploy(world)

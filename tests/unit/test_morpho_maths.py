@@ -1,7 +1,7 @@
 """Morpho's arithmetic against published vectors, and laws of choosing an amount."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keeper.core.units import WAD
@@ -60,6 +60,7 @@ def positions(draw: st.DrawFn) -> Position:
     return Position(collateral, own, price, factor, assets, shares, own, writes_off=True)
 
 
+@settings(max_examples=60)
 @given(position=positions(), share=st.fractions(0, 1))
 def test_the_largest_call_for_a_payment(position: Position, share: float) -> None:
     """It costs no more than that, and asking for one unit more would cost more or revert."""
@@ -78,6 +79,7 @@ def test_the_largest_call_for_a_payment(position: Position, share: float) -> Non
     assert (more is None) <= (repay == most or found.seized == position.collateral or found.shares == position.shares)
 
 
+@settings(max_examples=60)
 @given(position=positions())
 def test_the_whole_is_always_possible_one_way(position: Position) -> None:
     """Protocols.md D: the wrong choice reverts, the right one takes all collateral or clears all debt."""
@@ -92,6 +94,7 @@ def test_the_whole_is_always_possible_one_way(position: Position) -> None:
         assert (whole.shares, whole.bad_debt) == (position.shares, 0)
 
 
+@settings(max_examples=60)
 @given(position=positions())
 def test_the_least_payment_brings_something(position: Position) -> None:
     seizing = liquidation.whole_by_seized(position)

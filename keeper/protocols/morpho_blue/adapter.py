@@ -3,8 +3,8 @@
 Law: this page decides nothing; it hands the book to the pages that do.
 
 An account is an owner in a pocket: ``owner:market id``, or ``owner:contract`` of a pre-liquidation contract that he
-consented to, which has the same position and a lower limit. Collateral and debt of a health are in the loan token's
-smallest unit: markets have no unit in common. Prices of ``assets`` are a list made out of many markets (see ``worth``).
+consented to, which has the same position and a lower limit. Markets have no unit in common: prices of ``assets`` are a
+list made out of many of them, and its unit is that of a health's collateral and debt (see ``worth``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ from keeper.core.plans import Action, FundingKind, Reason, Role
 from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
 from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
-from keeper.protocols.morpho_blue import audit, exposure, facts, survey
+from keeper.protocols.morpho_blue import audit, exposure, facts, offers, positions, prices, survey
 from keeper.protocols.morpho_blue.apply import Applier
 from keeper.protocols.morpho_blue.entry import FACTORIES, examine
 from keeper.protocols.morpho_blue.judge import below
 from keeper.protocols.morpho_blue.liquidations import actions
 from keeper.protocols.morpho_blue.outcomes import outcomes
-from keeper.protocols.morpho_blue.view import View, versions
-from keeper.protocols.morpho_blue.worth import ROOT, worth
+from keeper.protocols.morpho_blue.view import View, position, versions
+from keeper.protocols.morpho_blue.worth import ROOT, in_list, worth
 
 NAME: Final = "morpho_blue"
 
@@ -71,10 +71,10 @@ class MorphoBlue:
         return self._sources[1]
 
     def open(self, book: Book) -> Inquiry:
-        return survey.factories(book, self._factories, self._morpho, self._applier)
+        return offers.factories(book, self._factories, self._morpho, self._applier)
 
     def prepare(self, book: Book, logs: Sequence[Log]) -> Inquiry:
-        return survey.prepare(book, logs, self._morpho, self._applier)
+        return offers.prepare(book, logs, self._morpho, self._applier)
 
     def apply(self, book: Book, logs: Sequence[Log], block: Block | None) -> None:
         self._applier.apply(book, logs, block)
@@ -95,7 +95,10 @@ class MorphoBlue:
         return view
 
     def health(self, book: Book, row: int, at: Timestamp) -> Health | Quarantine:
-        return self.view(book, at).health(book, row)
+        view = self.view(book, at)
+        number, _, shares = position(book, row)
+        loan = self._worth(view).get(view.pockets[number].listing.loan) if shares else None
+        return in_list(view.health(book, row), loan)
 
     def exposures(self, book: Book, row: int) -> Exposures | None:
         return exposure.exposures(book, row)
@@ -111,7 +114,7 @@ class MorphoBlue:
         self, book: Book, rows: Sequence[int], at: Timestamp, prices: Mapping[Address, int] | None = None
     ) -> Sequence[int]:
         view = self.view(book, at)
-        return below(view, book, rows, prices or {}, self._worth(view))
+        return below(view, book, rows, prices or {}, self._worth)
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         return actions(self.view(book, at), book, row, self._morpho)
@@ -137,7 +140,7 @@ class MorphoBlue:
     def feeds(self, book: Book) -> Mapping[Address, Address]:
         """The first feed of each side of what prices a token; of a token in many markets that of the oldest one."""
         found: dict[Address, Address] = {}
-        for listing in survey.in_use(book).values():
+        for listing in prices.in_use(book).values():
             model = book.fact("oracle", listing.oracle) or facts.UNMODELLED
             for token, feeds in ((listing.collateral, model.base_feeds), (listing.loan, model.quote_feeds)):
                 if feeds[0] != ZERO_ADDRESS:
@@ -155,17 +158,17 @@ class MorphoBlue:
 
     def quarantined(self, book: Book) -> Sequence[Quarantine]:
         """Markets and offers with debt that cannot be judged, and markets that are not known."""
-        view, used = self._latest(book), survey.in_use(book)
+        view, used = self._latest(book), prices.in_use(book)
         judged = [view.terms(number) for number, pocket in view.pockets.items() if pocket.market in used]
         strays = [Quarantine(market, reason) for market, reason in book.facts("stray").items()]
         return [*dict.fromkeys(found for found in judged if isinstance(found, Quarantine)), *strays]
 
     def describe(self, book: Book) -> Mapping[str, object]:
         """What an operator should know: how many markets, and what is viewed each block because it is no model."""
-        used = survey.in_use(book)
+        used = prices.in_use(book)
         oracles = [
             oracle
-            for oracle in survey.oracles(book, used)
+            for oracle in prices.oracles(book, used)
             if not (book.fact("oracle", oracle) or facts.UNMODELLED).scale
         ]
         return {
@@ -191,10 +194,10 @@ class MorphoBlue:
     # the chain's own word ------------------------------------------------------------------------------------------
 
     def audit(self, book: Book, rows: Sequence[int]) -> InquiryOf[Mapping[int, Health | Quarantine]]:
-        return audit.audit(book, self._morpho, rows)
+        return audit.audit(book, self._morpho, rows, lambda at: self._worth(self.view(book, at)))
 
     def reread(self, book: Book, rows: Sequence[int]) -> Inquiry:
-        return survey.reread(book, self._morpho, rows)
+        return positions.reread(book, self._morpho, rows)
 
 
 def _sources(book: Book, morpho: Address) -> Iterable[Address]:

@@ -1,10 +1,11 @@
 """The chain's own view of positions.
 
-Law: nothing of the book is used but who is in which market. Position, totals, rate and price are the chain's at the
+Law: nothing of the book is used but who is in which market, and at last the list of prices that gives amounts one unit.
+Position, totals, rate and price are the chain's at the
 block; interest to its timestamp is added by the contract's formula, written again as one sum of exact fractions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -13,11 +14,12 @@ from typing import Final
 from keeper.core.book import Book
 from keeper.core.calls import integer, size
 from keeper.core.events import Read, word
-from keeper.core.ports import Answers, Ask, HeaderOf, Health, InquiryOf, Quarantine
-from keeper.core.units import MAX_U128, MAX_U256, WAD, ZERO_ADDRESS, Address, BaseValue, Wad, owner, pocket
+from keeper.core.ports import Answers, Ask, HeaderOf, Health, InquiryOf, Quarantine, Valued
+from keeper.core.units import MAX_U128, MAX_U256, WAD, ZERO_ADDRESS, Address, BaseValue, Timestamp, Wad, owner, pocket
 from keeper.protocols.morpho_blue.calls import call, of_market, rate_view
 from keeper.protocols.morpho_blue.facts import Listing, State
 from keeper.protocols.morpho_blue.survey import state_of
+from keeper.protocols.morpho_blue.worth import in_list
 
 _POSITION_WORDS: Final = 3
 
@@ -34,7 +36,9 @@ class _Asked:
     consent: Read | None
 
 
-def audit(book: Book, morpho: Address, rows: Sequence[int]) -> InquiryOf[Mapping[int, Health | Quarantine]]:
+def audit(
+    book: Book, morpho: Address, rows: Sequence[int], worth: Callable[[Timestamp], Mapping[Address, Valued]]
+) -> InquiryOf[Mapping[int, Health | Quarantine]]:
     """Healths by the chain's numbers at the block that is asked."""
     asked = {row: _ask(book, morpho, book.account(row)) for row in rows}
     states = {entry.market: of_market(morpho, "market(bytes32)", entry.market) for entry in asked.values()}
@@ -51,7 +55,11 @@ def audit(book: Book, morpho: Address, rows: Sequence[int]) -> InquiryOf[Mapping
         rate = integer(told, rates[market]) if market in rates else 0
         seconds = 0 if state is None else answers[HeaderOf()].timestamp - state.updated
         debts[market] = None if state is None or rate is None else _grown(state, rate * seconds)
-    return {row: _health(answers, entry, debts[entry.market]) for row, entry in asked.items()}
+    known = worth(answers[HeaderOf()].timestamp)
+    return {
+        row: in_list(_health(answers, entry, debts[entry.market]), known.get(entry.listing.loan))
+        for row, entry in asked.items()
+    }
 
 
 def _ask(book: Book, morpho: Address, account: Address) -> _Asked:

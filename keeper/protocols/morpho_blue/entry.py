@@ -10,6 +10,7 @@ from keeper.core.calls import address, integer, size
 from keeper.core.ports import CodeOf, InquiryOf
 from keeper.core.units import ZERO_ADDRESS, Address
 from keeper.protocols.morpho_blue.calls import call, of_market
+from keeper.protocols.morpho_blue.survey import STATE_WORDS
 
 FACTORIES: Final = (  # of PreLiquidation contracts
     Address("0x6ff33615e792e35ed1026ea7caccf42d9bf83476"),  # Ethereum
@@ -22,7 +23,6 @@ FACTORIES: Final = (  # of PreLiquidation contracts
     Address("0xed960178e4ada0296786fa79d84e8fdf7bd44b25"),  # Scroll
 )
 _NO_MARKET: Final = "0x" + "0" * 64
-_STATE_WORDS: Final = 6
 
 
 def examine(morpho: Address) -> InquiryOf[str]:
@@ -35,6 +35,6 @@ def examine(morpho: Address) -> InquiryOf[str]:
         return "there is no contract at this address"
     if (found := address(answers, whole)) != ZERO_ADDRESS:
         return f"this is a part around a Morpho; the Morpho itself is {found}"
-    if size(answers[market]) != _STATE_WORDS or None in (integer(answers, limit), integer(answers, fees)):
+    if size(answers[market]) != STATE_WORDS or None in (integer(answers, limit), integer(answers, fees)):
         return "this contract is not a Morpho Blue: it has no markets, limits and recipient of fees"
     return ""

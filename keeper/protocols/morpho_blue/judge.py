@@ -4,18 +4,21 @@ Law: equal to ``View.health`` at today's prices. A supposed price of a token mov
 as much as its own, rounded up (see ``exposure``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from keeper.core.book import Book
 from keeper.core.ports import Quarantine, Valued
 from keeper.core.units import WAD, Address, mul_div_up
 from keeper.protocols.morpho_blue.view import Terms, View, health, position
 
+Assets = Mapping[Address, Valued]
+
 
 def below(
-    view: View, book: Book, rows: Sequence[int], prices: Mapping[Address, int], assets: Mapping[Address, Valued]
+    view: View, book: Book, rows: Sequence[int], prices: Mapping[Address, int], worth: Callable[[View], Assets]
 ) -> list[int]:
     """Those that are, the largest debt first, debts of different tokens by what they are worth."""
+    assets: Assets = worth(view) if prices or len(rows) > 1 else {}
     found: list[tuple[int, int]] = []
     for row in rows:
         number, collateral, shares = position(book, row)
@@ -29,7 +32,7 @@ def below(
     return [row for _, row in sorted(found, key=lambda entry: -entry[0])]
 
 
-def supposing(terms: Terms, prices: Mapping[Address, int], assets: Mapping[Address, Valued]) -> Terms:
+def supposing(terms: Terms, prices: Mapping[Address, int], assets: Assets) -> Terms:
     """The same pocket with other prices of its tokens."""
     price, listing = terms.price, terms.pocket.listing
     held, owed = assets.get(listing.collateral), assets.get(listing.loan)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from keeper.core.book import Book
-from keeper.core.ports import Quarantine, Valued
-from keeper.core.units import Address
+from keeper.core.ports import Health, Quarantine, Valued
+from keeper.core.units import Address, BaseValue
 from keeper.protocols.morpho_blue.facts import Listing
 from keeper.protocols.morpho_blue.maths import PRICE_SCALE
 from keeper.protocols.morpho_blue.view import Terms, View
@@ -43,6 +43,14 @@ def worth(view: View, book: Book) -> dict[Address, Valued]:
             known[token] = valued
             _offer(book, token, known, by_token, waiting)
     return known
+
+
+def in_list(health: Health | Quarantine, loan: Valued | None) -> Health | Quarantine:
+    """A health in the list's unit instead of the loan token's; nothing is known of a token without a price."""
+    if isinstance(health, Quarantine) or not health.debt:
+        return health
+    amounts = (0 if loan is None else value * loan.price // loan.unit for value in (health.collateral, health.debt))
+    return Health(health.health_factor, *map(BaseValue, amounts))
 
 
 def _pairs(view: View, book: Book) -> Iterator[tuple[Listing, Terms]]:
