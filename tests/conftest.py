@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final, TypeAlias
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from keeper.devnet.anvil import Anvil, AnvilOptions
 from keeper.devnet.build import make_world as new_world
 from keeper.devnet.world import World
+from tests.leaks import leaks_of
 
 SEED: Final = int(os.environ.get("KEEPER_TEST_SEED", "20260101"))
 settings.register_profile(  # a busy machine is no finding; what was found is printed so that it can be run again
@@ -35,6 +36,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "world_36" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """No test of the whole suite logs a key, a credential or a raw transaction; one that does has failed."""
+    report = yield
+    if report.when == "call" and report.passed and not item.get_closest_marker("spills"):
+        found = leaks_of(report.sections, getattr(item, "funcargs", {}).get("tmp_path"))
+        if found:
+            report.outcome = "failed"
+            report.longrepr = "secrets in what was logged:\n" + "\n".join(found[:20])
+    return report
 
 
 @pytest.fixture(scope="session")

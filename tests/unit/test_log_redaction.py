@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keeper import log
 from keeper.redact import MASK, hide, redact_text, url_secrets
 
+pytestmark = pytest.mark.spills
 KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"  # anvil's first, known to everyone
 API_KEY = "aBcDeF0123456789aBcDeF0123456789"
 RAW = Account.sign_transaction(
