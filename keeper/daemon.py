@@ -19,7 +19,7 @@ from keeper.books import endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.core.events import Block
 from keeper.core.submissions import Channel
-from keeper.core.units import BPS, WAD, ZERO_ADDRESS, Address, Timestamp, Wad, Wei
+from keeper.core.units import BPS, WAD, ZERO_ADDRESS, Address, Bps, Timestamp, Wad, Wei
 from keeper.errors import ConfigError, StateCorrupt
 from keeper.estimator.bid import BidPolicy
 from keeper.estimator.pack import Packed
@@ -268,6 +268,7 @@ def policy(settings: Settings) -> Policy:
         slippage=wanted.slippage,
         window=wanted.window,
         max_base_fee=wanted.max_base_fee,
+        block_gas=Bps(BPS if failures_cost(relays_of(settings)) else 3 * BPS),  # what does not fit is next in line
         haircut_z=risk.haircut,
         hold=risk.hold,
         sigma=Wad(risk.volatility * WAD // BPS),

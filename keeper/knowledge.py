@@ -140,10 +140,12 @@ class Knowledge:
     # learning ------------------------------------------------------------------------------------------------------
 
     def simulated(self, attempts: Iterable[Attempt]) -> None:
-        """Gas, from simulations that passed."""
+        """Gas, from simulations."""
         for attempt in attempts:
             if attempt.plan is not None and attempt.gas is not None:
                 self.lessons = self.lessons.used(attempt.plan, attempt.gas)
+            elif attempt.plan is not None and attempt.refusal is not None and attempt.refusal.reason == "reverted":
+                self.lessons = self.lessons.ran_out(attempt.plan)
 
     def changed(self, change: Change) -> None:
         """Shares, from outcomes; each opportunity teaches once, when it ends."""

@@ -124,7 +124,7 @@ def _prepared_once(parts: Sequence[Part]) -> Iterator[Leg]:
 
 def _limited(world: World, leg: Leg, *, alone: bool) -> Leg:
     """A leg among others may not burn what the others need."""
-    return leg if alone else replace(leg, gas_limit=world.gas.limit(2 * world.gas.leg(gas.leg_shape(leg))))
+    return leg if alone else replace(leg, gas_limit=world.gas.limit(world.gas.leg(gas.leg_shape(leg))))
 
 
 def _identify(block: BlockNumber, legs: Iterable[Leg]) -> str:

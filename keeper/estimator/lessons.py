@@ -38,6 +38,10 @@ class Lessons:
         """After a simulation of the plan that passed."""
         return replace(self, gas=self.gas.learn(Shape.of(plan.legs, plan.conversions), gas))
 
+    def ran_out(self, plan: Plan) -> "Lessons":
+        """After a simulation that failed without a word, as one does that has too little gas."""
+        return replace(self, gas=self.gas.forget(Shape.of(plan.legs, plan.conversions)))
+
     def ended(self, entry: Entry) -> "Lessons":
         """After an outcome. What was given up for another reason than a rival says nothing about shares."""
         ended, plan = _ENDED.get(entry.outcome or entry.state), entry.plan

@@ -3,7 +3,8 @@
 Laws
 - Accounts are priced one after the other on the pools as the accounts before them leave them: nothing is sold twice
   at one price. An account that only pays as part of a transaction sent anyway may join one.
-- No transaction exceeds the cap on a transaction's gas, all of them together not the block's.
+- No transaction exceeds the cap on a transaction's gas. All of them together fit into the policy's share of a block by
+  what they are expected to use, in whatever order a builder takes them: room is kept for the largest headroom.
 - Greedy: the largest promise first. What is promised is the bonus at oracle prices, which needs no quote.
 - ``packing`` is a generator that can be left alone after every account, so that a crash of hundreds never holds the
   caller's loop for longer than one account takes.
@@ -105,11 +106,11 @@ class _Packer:
     skips: list[Skip] = field(default_factory=list)
     open: list[tuple[Address, Part]] = field(default_factory=list)  # the transaction being filled
     before: Desk | None = None  # the desk before that transaction
-    gas_left: int = 0
+    used: int = 0  # gas that the plans so far are expected to use
+    headroom: int = 0  # the most that one of them asks for beyond that
     full: bool = False
 
     def run(self, order: Sequence[Candidate]) -> Generator[int, None, Packed]:
-        self.gas_left = self.world.gas_limit * self.world.policy.block_gas // BPS
         for number, candidate in enumerate(order):
             found = self._consider(candidate)
             if isinstance(found, Considered) and self.open and not self._fits(found.part):
@@ -125,16 +126,16 @@ class _Packer:
 
     def _consider(self, candidate: Candidate) -> Considered | Refusal:
         if self.full:
-            return Refusal(Reason.BLOCK_FULL, f"gas left in the block: {self.gas_left}")
+            return self._no_room()
         return consider(self.world, self.desk, candidate, finalists=1)
 
     def _take(self, account: Address, found: Considered) -> Refusal | None:
         """Put an account into the open transaction, or into a new one."""
         if isinstance(found.alone, Refusal) and (not self.open or found.margin <= 0):
             return found.alone
-        if self._limit(found.part) > self.gas_left:
+        if self._room(self._gas(found.part)) < 0:
             self.full = True
-            return Refusal(Reason.BLOCK_FULL, f"gas left in the block: {self.gas_left}")
+            return self._no_room()
         self.before = self.before if self.open else self.desk
         self.open.append((account, found.part))
         self.desk = self.desk.after(found.part.done.moved)
@@ -142,12 +143,23 @@ class _Packer:
 
     def _fits(self, part: Part) -> bool:
         policy = self.world.policy
-        return self._limit(part) <= policy.tx_gas and len(self.open) < policy.max_legs
+        return self.world.gas.limit(self._gas(part), cap=MAX_U256) <= policy.tx_gas and len(self.open) < policy.max_legs
 
-    def _limit(self, part: Part) -> int:
-        """The gas limit of the open transaction with one more (conversions are few, and within its headroom)."""
+    def _gas(self, part: Part) -> int:
+        """The gas of the open transaction with one more (conversions are few, and within its headroom)."""
         legs = [*(one.done.leg for _, one in self.open), part.done.leg]
-        return self.world.gas.limit(self.world.gas.gas(Shape.of(legs)), cap=MAX_U256)
+        return self.world.gas.gas(Shape.of(legs))
+
+    def _room(self, gas: int) -> int:
+        """What would be left of the block with one more transaction of so much gas."""
+        share = self.world.gas_limit * self.world.policy.block_gas // BPS
+        return share - self.used - gas - max(self.headroom, self._headroom(gas))
+
+    def _headroom(self, gas: int) -> int:
+        return self.world.gas.limit(gas, cap=MAX_U256) - gas
+
+    def _no_room(self) -> Refusal:
+        return Refusal(Reason.BLOCK_FULL, f"gas left in the block: {self._room(0)}")
 
     def _close(self) -> None:
         """Make a plan of what is open; its conversions are sold last, and move pools too."""
@@ -161,6 +173,7 @@ class _Packer:
         else:
             plan, moved = priced
             self.plans.append(plan)
-            self.gas_left -= plan.gas_limit
+            gas = self.world.gas.gas(Shape.of(plan.legs, plan.conversions))
+            self.used, self.headroom = self.used + gas, max(self.headroom, self._headroom(gas))
             self.desk = self.desk.after(moved)
         self.open = []

@@ -34,7 +34,7 @@ class Policy:
     window: int = 3  # blocks in which a plan may land
     max_base_fee: Wei | None = None
     tx_gas: int = TX_GAS_CAP
-    max_legs: int = 32  # liquidations in one transaction
+    max_legs: int = 16  # liquidations in one transaction: more save little gas, and leave more of a full block unused
     block_gas: Bps = Bps(10_000)  # share of a block's gas that all plans together may ask for
     haircut_z: int = 0  # standard deviations of price risk that profit must cover besides
     hold: int = 0  # seconds of it

@@ -79,8 +79,31 @@ def test_gas_book_prefers_what_it_learned() -> None:
     assert book.gas(ALONE) == 60_000 + prior(LEG)
     book = book.learn(ALONE, 470_000)
     assert book.gas(ALONE) == 470_000
-    assert book.gas(TWO) == 60_000 + 2 * (470_000 - 60_000)
+    assert book.gas(TWO) == 470_000 + (470_000 - 60_000) * 3 // 5
     assert book.learn(TWO, 800_000).gas(TWO) == 800_000
+
+
+def test_gas_book_learns_what_a_leg_takes_after_others_of_its_shape() -> None:
+    one, other = LEG, LEG._replace(protocol="other")
+    book = GasBook().learn(Shape((one,)), 460_000).learn(Shape((other,)), 260_000)
+    three = book.learn(Shape((one,) * 3), 760_000)
+    assert three.repeat(one) == 150_000
+    assert three.gas(Shape((one,) * 5)) == 460_000 + 4 * 150_000
+    assert three.repeat(other) == book.repeat(other)
+    both = book.learn(Shape((one, one, other, other)), 60_000 + 400_000 + 200_000 + 300_000)
+    assert (both.repeat(one), both.repeat(other)) == (200_000, 100_000)
+    cheap = book.learn(Shape((one, one)), 300_000)
+    assert cheap.repeat(one) == 400_000 // 8  # not for nothing, whatever was seen
+    dear = book.learn(Shape((one, one)), 10**6)
+    assert dear.repeat(one) == dear.leg(one)  # never more than a first one
+
+
+def test_gas_book_takes_nothing_for_cheaper_once_it_may_have_run_out() -> None:
+    batch = Shape((LEG,) * 3)
+    book = GasBook().learn(Shape((LEG,)), 460_000).learn(batch, 760_000)
+    again = book.forget(batch)
+    assert again.gas(batch) == 60_000 + 3 * 400_000
+    assert book.forget(Shape((LEG,))).gas(Shape((LEG,))) == GasBook().gas(Shape((LEG,)))
 
 
 def test_gas_book_rises_at_once_and_falls_slowly() -> None:
