@@ -154,8 +154,11 @@ class Knowledge:
 
     def restore(self, journal: Journal) -> None:
         """Learn again from what the journal remembers."""
+        used = {line.opportunity: line.gas_used for line in journal.lines() if not line.reversal}
         for entry in journal.ended(REMEMBERED):
             self.lessons = self.lessons.ended(entry)
+            if entry.plan is not None and entry.outcome is State.LANDED and entry.id in used:
+                self.lessons = self.lessons.used(entry.plan, used[entry.id])
 
 
 def caution(settings: Settings) -> Caution:

@@ -69,6 +69,8 @@ async def test_gas_and_shares_are_learned_and_survive_a_restart(tmp_path: Path, 
             assert keeper.journal().total() > 0
         async with Keeper(at.settings, SIGNER) as again:
             assert again.knowledge.lessons.bids == learned.bids
+            assert again.knowledge.lessons.gas.learned.keys() <= learned.gas.learned.keys()
+            assert again.knowledge.lessons.gas.learned
 
 
 async def test_a_vault_that_lends_for_nothing_is_borrowed_from(tmp_path: Path, seed: int) -> None:
