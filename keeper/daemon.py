@@ -221,7 +221,7 @@ class Keeper:
             self._restored = True
         self.limits.at(block)
         started = time.perf_counter()
-        await self._venues().advance(self.indexer.tail)
+        await self._venues().advance(self.indexer.tail, self._tokens())
         pools = time.perf_counter() - started
         await self.knowledge.advance(block)
         packed = await self.pipeline.on_block(block)
@@ -232,13 +232,16 @@ class Keeper:
             listener(moment)
         await self.knowledge.try_tokens(block)
 
+    def _tokens(self) -> Sequence[Address]:
+        """Everything that may have to be sold or bought."""
+        at = self.indexer.tip.timestamp if self.indexer.tip else Timestamp(0)
+        return [token for market in self.indexer.markets for token in _traded(market, at)]
+
     def _venues(self) -> PoolFeed:
         """Pools of all assets of all markets, known once the markets were surveyed."""
         if self.pools is None:
-            at = self.indexer.tip.timestamp if self.indexer.tip else Timestamp(0)
-            tokens = [token for market in self.indexer.markets for token in _traded(market, at)]
             venues = [VENUES[venue.kind](Address(venue.address)) for venue in self.settings.venues]
-            self.pools = PoolFeed(self.pool, VenueBook(venues, tokens))
+            self.pools = PoolFeed(self.pool, VenueBook(venues, self._tokens()))
         return self.pools
 
 

@@ -4,9 +4,10 @@ Law: pools are read at the head when the feed starts, after a reorganisation, an
 replaying; in between they follow events block by block. A pool is a price and nothing else: no pool is ever stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from keeper.core.ports import Chain, Inquiry
+from keeper.core.units import Address
 from keeper.errors import BlockUnknown
 from keeper.indexer.inquire import inquire
 from keeper.store.store import Stored
@@ -23,8 +24,8 @@ class PoolFeed:
         self._chain = chain
         self._at: Stored | None = None
 
-    async def advance(self, tail: Sequence[Stored]) -> None:
-        """Bring the pools to the newest of these blocks (newest first)."""
+    async def advance(self, tail: Sequence[Stored], tokens: Iterable[Address] = ()) -> None:
+        """Bring the pools to the newest of these blocks (newest first); those of tokens that came up meanwhile too."""
         tip, at = tail[0], self._at
         places = {stored.hash: place for place, stored in enumerate(tail)}
         place = None if at is None else places.get(at.hash)
@@ -36,6 +37,8 @@ class PoolFeed:
                 self.book.apply(await self._chain.logs_at(stored.hash, self.book.sources()), stored.number)
             if place:
                 await self._read(tip, self.book.refresh())
+        if fresh := self.book.unknown(tokens):
+            await self._read(tip, self.book.add(fresh))
         self._at = tip
 
     async def _read(self, tip: Stored, inquiry: Inquiry) -> None:

@@ -63,9 +63,13 @@ class VenueBook:
         yield from self._find(combinations(sorted(self._tokens), 2))
         yield from self.refresh()
 
+    def unknown(self, tokens: Iterable[Address]) -> frozenset[Address]:
+        """Those of the tokens whose pools nobody has looked for."""
+        return frozenset(tokens) - self._tokens
+
     def add(self, tokens: Iterable[Address]) -> Inquiry:
         """Find and read the pools of tokens that came up later, at the block last applied."""
-        new = frozenset(tokens) - self._tokens
+        new = self.unknown(tokens)
         pairs = {sorted_pair(a, b) for a in new for b in self._tokens | new if a != b}
         self._tokens |= new
         yield from self._find(sorted(pairs))

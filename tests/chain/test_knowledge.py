@@ -7,6 +7,7 @@ from keeper.daemon import Keeper
 from keeper.demo.run import KEYS
 from keeper.demo.script import Actors, Moment
 from keeper.demo.stage import Stage, stage
+from keeper.devnet.layout import USD, RiskSpec, TokenSpec
 from keeper.executor.signer import LocalSigner
 from keeper.settings import Settings
 
@@ -85,3 +86,16 @@ async def test_a_vault_that_lends_for_nothing_is_borrowed_from(tmp_path: Path, s
         async with Keeper(settings, read_only=True) as keeper:
             await keeper.live.step()
             assert {loan.source for loan in keeper.knowledge.known().loans} == {vault.address}
+
+
+async def test_an_asset_listed_later_is_sold_too(tmp_path: Path, seed: int) -> None:
+    """Its pools are looked for when the market lists it, whatever the number of blocks since the start."""
+    async with stage(tmp_path, 2, seed, SIGNER.addresses) as at, Keeper(at.settings, read_only=True) as keeper:
+        await keeper.live.step()
+        at.world.add_token(TokenSpec("NEW", 9, 7 * USD))
+        at.world.open_v3_pool("NEW", "WETH", 3_000)
+        at.world.add_reserve("NEW", RiskSpec(6000, 7000, 10_800, 2000))
+        await at.relay.slot()
+        await keeper.live.step()
+        assert keeper.pools is not None
+        assert keeper.pools.book.liquidity.between(at.world.asset("NEW"), at.world.asset("WETH"))
