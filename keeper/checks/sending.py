@@ -6,6 +6,7 @@ Law: nothing is sent, to nobody. Without a signer keeper only watches, and then 
 import asyncio
 
 from keeper.chain.pool import Pool
+from keeper.checks.executor import executor
 from keeper.checks.finding import Finding
 from keeper.core.submissions import ChannelStatus
 from keeper.core.units import Address
@@ -20,17 +21,19 @@ ETHER = 10**18
 
 
 async def signer(settings: Settings, pool: Pool) -> list[Finding]:
-    """The key opens, is the expected one, and can pay for gas."""
+    """The key opens, is the expected one, can pay for gas, and the executor knows it."""
     if not settings.signer.configured:
         says = "none: keeper watches, says what it would do, and sends nothing"
-        return [Finding("signer", says, "add a [signer] section when it should send")]
+        nobody = Finding("signer", says, "add a [signer] section when it should send")
+        return [nobody, *await executor(settings, pool, ())]
     async with Transport() as transport:
         addresses = (await asyncio.to_thread(signer_of, settings, transport)).addresses  # a keystore is slow to open
     expected = settings.signer.address
     if expected is not None and expected not in addresses:
         says = f"the key is of {', '.join(addresses)}, signer.address says {expected}"
         return [Finding("signer", says, f"correct {settings.place('signer', 'address')} or the key", Exit.USAGE)]
-    return [await _funded(settings, pool, address) for address in addresses]
+    funded = [await _funded(settings, pool, address) for address in addresses]
+    return [*funded, *await executor(settings, pool, addresses)]
 
 
 async def _funded(settings: Settings, pool: Pool, address: Address) -> Finding:

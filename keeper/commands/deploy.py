@@ -4,20 +4,18 @@ Law: what is there already is checked and not sent again; run it as often as you
 """
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
 
-from keeper.books import endpoints, markets, require_chain, require_markets
-from keeper.chain.pool import Pool
+from keeper.books import endpoints, require_chain
 from keeper.chain.retry import Patience
+from keeper.checks.executor import roles
 from keeper.commands.tables import say
 from keeper.core.plans import Role
 from keeper.core.units import Address
 from keeper.errors import ConfigError, Exit
-from keeper.executor.deploy import Deployed, Deployment, united
+from keeper.executor.deploy import Deployed, Deployment
 from keeper.executor.deploy import deploy as put
 from keeper.executor.relays.transport import Transport
 from keeper.hands import factories_of, signer_of
-from keeper.indexer.inquire import inquire
 from keeper.output import emit
 from keeper.settings import Settings
 
@@ -34,14 +32,7 @@ async def deploy(settings: Settings, args: Namespace) -> int:
             treasury=Address(settings.executor.profit_recipient or ""),
             weth=Address(settings.chain.wrapped_native or ""),
             factories=factories_of(settings),
-            roles=united(
-                [
-                    *await _callees(settings, pool),
-                    dict.fromkeys(_lenders(settings), Role.MARKET),
-                    dict.fromkeys(_routers(settings), Role.ROUTER),
-                    dict.fromkeys(signer.addresses, Role.CALLER),
-                ]
-            ),
+            roles=await roles(settings, pool, signer.addresses),
         )
         done = await put(pool, signer, wanted)
     _tell(settings, wanted, done, json=args.json)
@@ -61,22 +52,6 @@ def _problems(settings: Settings) -> list[str]:
         if venue.init_code_hash is None
     ]
     return [said for there, said in needed if not there] + hashless
-
-
-async def _callees(settings: Settings, pool: Pool) -> Sequence[Mapping[Address, Role]]:
-    """The contracts that each market's liquidations are addressed to."""
-    adapters = markets(settings)
-    await require_markets(pool, settings, adapters)
-    head = await pool.head()
-    return [await inquire(pool, adapter.callees(), head, first) for adapter, first in adapters]
-
-
-def _lenders(settings: Settings) -> Sequence[Address]:
-    return [Address(lender.address) for lender in settings.lenders]
-
-
-def _routers(settings: Settings) -> Sequence[Address]:
-    return [Address(router) for quoter in settings.quoters for router in quoter.routers]
 
 
 def _tell(settings: Settings, wanted: Deployment, done: Deployed, *, json: bool) -> None:

@@ -85,11 +85,11 @@ async def deploy(node: Node, signer: Signer, wanted: Deployment) -> Deployed:
         sender = wanted.owner if wanted.owner in signer.addresses else signer.addresses[0]
         sent.append(await _send(node, signer, sender, CREATE2_FACTORY, SALT + wanted.creation_code))
     await verify(node, wanted)
-    missing = await missing_roles(node, wanted)
+    missing = await missing_roles(node, wanted.address, wanted.roles)
     calls = role_calls(missing)
     if wanted.owner in signer.addresses:
         sent += [await _send(node, signer, wanted.owner, wanted.address, call) for call in calls]
-        missing = await missing_roles(node, wanted)
+        missing = await missing_roles(node, wanted.address, wanted.roles)
         calls = role_calls(missing)
     return Deployed(wanted.address, tuple(sent), missing, calls)
 
@@ -98,7 +98,7 @@ async def verify(node: Node, wanted: Deployment) -> None:
     """Raise ``ConfigError`` unless exactly this contract is there and belongs to its owner."""
     if await _code(node, wanted.address) != runtime_code(wanted.treasury, wanted.weth, wanted.factories):
         raise ConfigError(f"{wanted.address} does not hold this executor")
-    owner = "0x" + str(await _call(node, wanted.address, _OWNER))[-40:]
+    owner = await owner_of(node, wanted.address)
     if owner != wanted.owner:
         raise ConfigError(f"executor {wanted.address} belongs to {owner}, not to {wanted.owner}")
 
@@ -112,10 +112,15 @@ def united(roles: Iterable[Mapping[Address, Role]]) -> dict[Address, Role]:
     return found
 
 
-async def missing_roles(node: Node, wanted: Deployment) -> Mapping[Address, Role]:
+async def owner_of(node: Node, executor: Address) -> Address:
+    """Who may give roles."""
+    return Address("0x" + str(await _call(node, executor, _OWNER))[-40:])
+
+
+async def missing_roles(node: Node, executor: Address, roles: Mapping[Address, Role]) -> Mapping[Address, Role]:
     """Those that are not as they should be."""
-    reads = (_call(node, wanted.address, f"{_ROLES}{target[2:]:0>64}") for target in wanted.roles)
-    found = zip(wanted.roles.items(), await asyncio.gather(*reads), strict=True)
+    reads = (_call(node, executor, f"{_ROLES}{target[2:]:0>64}") for target in roles)
+    found = zip(roles.items(), await asyncio.gather(*reads), strict=True)
     return {target: role for (target, role), word in found if int(word, 16) != role}
 
 

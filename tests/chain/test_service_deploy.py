@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keeper.core.plans import Role
 from keeper.demo.run import KEYS
-from keeper.demo.stage import KINDS, TREASURY, factories
+from keeper.demo.stage import KINDS, OWNER, TREASURY, deploy_executor, factories
 from keeper.devnet.world import World
 from keeper.executor.signer import LocalSigner
 from tests.edge.command import configured, keeper, records
@@ -64,6 +64,27 @@ def test_once_for_all(world: World, tmp_path: Path) -> None:
         checked = keeper("check", "--config", str(config), TEST_KEYS=keys)
         assert checked.returncode == code, checked.stdout
         assert said in checked.stdout
+
+
+def test_check_holds_the_executor_to_its_code_its_owner_and_its_roles(world: World, tmp_path: Path) -> None:
+    world.fund(*SIGNERS)
+    address = deploy_executor(world, SIGNERS[:-1])
+
+    def executor(file: Path, **environ: str) -> dict[str, str]:
+        found = records(keeper("check", "--config", str(file), "--json", **environ))
+        return next(one for one in found if one["subject"] == "executor" and "is a contract" not in one["says"])
+
+    config = _config(world, tmp_path, address, (world.anvil.url,))
+    lacking = executor(config, TEST_KEYS=",".join(KEYS))
+    assert lacking["grade"] == "problem"
+    assert lacking["says"] == f"{address} does not know {SIGNERS[-1]} as caller"
+    assert OWNER in lacking["do"]
+    assert executor(config, TEST_KEYS=",".join(KEYS[:-1]))["says"] == (
+        f"{address} knows its callers and everybody they call"
+    )
+    config.write_text(config.read_text().replace(TREASURY, SIGNERS[0]))
+    other = executor(config, TEST_KEYS=KEYS[0])
+    assert (other["grade"], "not one of this profit_recipient" in other["says"]) == ("problem", True)
 
 
 def test_all_that_is_missing_is_said_at_once(world: World, tmp_path: Path) -> None:
