@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from keeper.demo.stage import deploy_executor
 from keeper.devnet.anvil import AnvilOptions
 from keeper.devnet.build import make_world
 from keeper.errors import KeeperError
@@ -39,7 +38,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(args: argparse.Namespace) -> None:
     with make_world("3.0.2", AnvilOptions(port=args.port, block_time=EVERY)) as world:
         world.borrowers(args.accounts, args.seed)
-        deploy_executor(world, ())
         where = f"{args.accounts} borrowers at {world.anvil.url}"
         sys.stdout.write(f"a chain with {where}, for config/demo.toml; Ctrl-C ends it\n")
         sys.stdout.flush()

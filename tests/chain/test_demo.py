@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keeper.core.units import WAD
-from keeper.demo.stage import KINDS, TREASURY, deploy_executor, factories
+from keeper.demo.stage import KINDS, TREASURY, factories
 from keeper.devnet.world import World
 from keeper.settings import load
 from tests.edge.served import DEMO, flags, served
@@ -72,13 +72,12 @@ def test_interrupted_it_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_the_local_profile_is_of_the_local_chain(make_world: Callable[..., World]) -> None:
     world, profile = make_world(), load(DEMO, environ={})
-    executor = deploy_executor(world, ())
     assert (profile.chain.id, profile.chain.block_time) == (world.anvil.options.chain_id, world.anvil.options.interval)
     assert profile.markets[0].address == world.layout.aave.provider
     assert profile.chain.wrapped_native == world.asset("WETH")
     made_of = [(KINDS[one.kind], one.deployer, "0x" + one.init_hash.hex()) for one in factories(world)]
     assert [(one.kind, one.address, one.init_code_hash) for one in profile.venues] == made_of, "in the executor's order"
-    assert (profile.executor.address, profile.executor.profit_recipient) == (executor, TREASURY)
+    assert (profile.executor.address, profile.executor.profit_recipient) == (None, TREASURY)
     assert not profile.signer.configured
 
 
