@@ -20,6 +20,7 @@ from keeper.protocols.morpho_blue.view import Pocket, Terms, View, health, posit
 
 LIQUIDATE = "d8eabcb8"  # liquidate((address,address,address,address,uint256),address,uint256,uint256,bytes)
 PRE_LIQUIDATE = "3078f50a"  # preLiquidate(address,uint256,uint256,bytes)
+POSITION = "93c52062"  # position(bytes32,address)
 _CALLED_BACK = b"\x01".ljust(32, b"\0")  # any data at all makes the market call back
 
 
@@ -48,13 +49,13 @@ def _of_pocket(
         held = Position(
             collateral, shares, terms.price, factor, terms.total_assets, terms.total_shares, shares, writes_off=True
         )
-        return [Liquidation(morpho, account, pocket, held)]
+        return [Liquidation(morpho, account, pocket, held, morpho)]
     own, held_by_offer = view.terms(pocket.listing.number), offered(terms, pocket.offer, collateral, shares)
     if isinstance(own, Quarantine):
         return [Reason.QUARANTINED]
     if held_by_offer is None:
         return [Reason.INACTIVE]
-    return [Liquidation(pocket.contract, account, pocket, held_by_offer, own)]
+    return [Liquidation(pocket.contract, account, pocket, held_by_offer, morpho, own)]
 
 
 def offered(terms: Terms, offer: Offer, collateral: int, shares: int) -> Position | None:
@@ -94,6 +95,7 @@ class Liquidation:
     account: Address
     pocket: Pocket
     held: Position
+    lender: Address  # Morpho, that knows the position
     own: Terms | None = None  # of an offer: the market that must find the rest healthy
     protocol: str = "morpho_blue"
     style: Style = Style.CALLBACK
@@ -113,7 +115,9 @@ class Liquidation:
 
     @property
     def witness(self) -> Witness | None:
-        return None
+        """The shares of debt, the second word of a position."""
+        question = f"{POSITION}{self.pocket.market[2:]}{owner(self.account)[2:]:0>64}"
+        return Witness(self.lender, Amount(self.held.shares), bytes.fromhex(question), place=1)
 
     @property
     def withdrawable(self) -> int:
