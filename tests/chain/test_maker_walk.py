@@ -5,11 +5,16 @@ from pathlib import Path
 import pytest
 
 from keeper.chain.pool import Pool
+from keeper.core.events import Block
+from keeper.core.ports import Health
+from keeper.core.units import WAD
 from keeper.devnet.world import World
 from keeper.indexer.audit import audit, live_rows
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.inquire import inquire
+from keeper.indexer.market import Market
 from keeper.protocols.maker_clip.adapter import MakerClip
+from keeper.screen.screen import Screen
 from keeper.store.store import Store
 from tests.chain.maker_walker import MakerWalk
 from tests.chain.walker import difference
@@ -26,6 +31,7 @@ async def walk(world: World, path: Path, seed: int, actions: int, people: int) -
             block = await indexer.advance()
             assert block.number == number
             market = indexer.markets[0]
+            screened(market, block)
             drifts = await audit(chain, market, live_rows(market.book), block)
             assert not drifts, (
                 f"seed {seed}, block {number}, after {played.actions} actions: {drifts[0]} of {len(drifts)}"
@@ -36,6 +42,17 @@ async def walk(world: World, path: Path, seed: int, actions: int, people: int) -
     store.close()
     print(f"seed {seed}: done {dict(played.done)}, reverted {dict(played.reverted)}, {len(market.book)} accounts")  # noqa: T201
     return played
+
+
+def screened(market: Market, block: Block) -> None:
+    """The screen has everybody about whom something can be done, and the judge of many agrees with health."""
+    rows, at = live_rows(market.book), block.timestamp
+    judged = {row: market.adapter.health(market.book, row, at) for row in rows}
+    below = {row for row, health in judged.items() if isinstance(health, Health) and health.health_factor < WAD}
+    assert set(market.adapter.liquidatable(market.book, rows, at)) == below
+    screen = Screen(market.adapter)
+    screen.load(market.book)
+    assert below <= {*screen.sweep(screen.weigh(market.book, at)).tolist(), *market.adapter.lines(market.book).unclear}
 
 
 async def test_every_block_of_a_short_walk(world: World, tmp_path: Path, seed: int) -> None:

@@ -116,11 +116,19 @@ def takes(trial: Trial, times: int) -> dict[str, int]:
             room(trial, it, draw.choice([8_600, 12_000, 10**7]))
             maker.file(it.clip, "cusp", draw.choice([0, 30, 70]) * RAY // 100)
             maker.file(it.clip, "stopped", 0)
+            least_left(trial, it, 7_500)
             number = maker.bark(name, urn, KEEPER)
+            least_left(trial, it, draw.choice([7_500, 7_500, 40_000]))
             maker.file(it.clip, "stopped", draw.choice([0, 0, 0, 0, 2, 3]))
             outcome = take_once(trial, it, number)
             seen[outcome] = seen.get(outcome, 0) + 1
     return seen
+
+
+def least_left(trial: Trial, it: Collateral, dust: int) -> None:
+    """What urns must owe, and with it what a purchase must leave of an auction."""
+    trial.maker.file(trial.maker.vat, it.spec.name, "dust", dust * RAD)
+    it.clip.send("upchost", sender=KEEPER)
 
 
 def room(trial: Trial, it: Collateral, dai: int) -> None:

@@ -20,11 +20,12 @@ from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valu
 from keeper.core.units import RAY, WAD, ZERO_ADDRESS, Address, Timestamp
 from keeper.protocols.maker_clip import actions, confirm, exposure, facts, survey
 from keeper.protocols.maker_clip.apply import Applier
+from keeper.protocols.maker_clip.auction import Auction
 from keeper.protocols.maker_clip.audit import audit
 from keeper.protocols.maker_clip.entry import callees, examine
 from keeper.protocols.maker_clip.outcomes import outcomes
 from keeper.protocols.maker_clip.prices import assets
-from keeper.protocols.maker_clip.triggers import triggers
+from keeper.protocols.maker_clip.triggers import auction_triggers, urn_triggers
 from keeper.protocols.maker_clip.view import View, versions
 
 NAME: Final = actions.NAME
@@ -121,7 +122,10 @@ class MakerClip:
         return actions.actions(self.view(book, at), row)
 
     def triggers(self, book: Book, row: int, at: Timestamp) -> Sequence[Trigger]:
-        return list(triggers(self.view(book, at), row))
+        auction = self.view(book, at).auction(row)
+        if isinstance(auction, Auction):
+            return list(auction_triggers(self.view(book, at), row, auction))
+        return [] if auction is not None else urn_triggers(self, book, row, at)
 
     def assets(self, book: Book) -> Mapping[Address, Valued]:
         return assets(book)

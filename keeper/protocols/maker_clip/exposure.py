@@ -9,11 +9,11 @@ k = 10^9 * RAY^2 / (par*ratio):  spot(p) >= k*p - RAY/ratio - 1. The weight of i
 
     unsafe  =>  ink*spot(p) < art*R  =>  ink*factor*p - art*R  <  ink * (RAY/ratio + 1)  <=  2^128 * (RAY/ratio + 1).
 
-The factor is S over the price that is listed, or k if that is less: where the next price is known to be lower, the line
-is drawn for that one already, and the urn is watched before it is unsafe. An auction is not linear: no line.
+The factor is S over the token's price (prices.py), or k if that is less: where the next price is known to be lower, the
+line is drawn for that one already, and the urn is watched before it is unsafe. An auction is not linear: no line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -25,7 +25,7 @@ from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.units import RAY, ZERO_ADDRESS, Address
 from keeper.protocols.maker_clip.facts import ART, INK, LOT
 from keeper.protocols.maker_clip.maths import BLN
-from keeper.protocols.maker_clip.prices import listed_price
+from keeper.protocols.maker_clip.prices import assets
 from keeper.protocols.maker_clip.view import View
 
 _SIDE: Final = 3
@@ -59,25 +59,25 @@ def lines(book: Book) -> Lines:
 
 def weights(view: View, columns: Sequence[Column]) -> Weights:
     """The weights of columns at the view's time."""
-    prices: dict[Address, int] = {}
+    prices = {gem: valued.price for gem, valued in assets(view.book).items()}
     found = [_weight(view, column, prices) for column in columns]
     ratios = [terms.ratio for terms in view.book.facts("terms").values()]
     slack = 2.0**128 * (RAY / min(ratios, default=RAY) + 1)
     return Weights([factor for factor, _ in found], [asset for _, asset in found], prices, slack)
 
 
-def _weight(view: View, column: int, prices: dict[Address, int]) -> tuple[float, Address]:
-    """Factor and asset of a column, with the asset's price."""
+def _weight(view: View, column: int, prices: Mapping[Address, int]) -> tuple[float, Address]:
+    """Factor and asset of a column."""
     ilk, side = view.ilks[column >> 2], column & _SIDE
     worst = view.worst(ilk)
     if worst is None:
         return inf if side == INK else 0.0, ZERO_ADDRESS  # such an urn cannot be confirmed
     spot, rate = worst
-    token, price = view.book.fact("token", ilk), listed_price(view.book, ilk)
     if side == ART:
         return float(rate), ZERO_ADDRESS
-    if token is None or not price:
+    token = view.book.fact("token", ilk)
+    price = prices.get(token.gem) if token else None
+    if token is None or price is None:
         return float(spot), ZERO_ADDRESS
-    prices[token.gem] = price
     terms = view.book.fact("terms", ilk)
     return min(spot / price, BLN * RAY * RAY / (view.limits.par * terms.ratio)), token.gem
