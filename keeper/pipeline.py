@@ -15,15 +15,16 @@ Laws
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from keeper.agenda import Agenda
+from keeper.agenda import Agenda, Pays
 from keeper.core.events import Block
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.ports import Loan, Quarantine
 from keeper.core.units import WAD, Address, BlockNumber, Timestamp
 from keeper.core.venues import Liquidity, Pool
+from keeper.estimator.decide import decide
 from keeper.estimator.gas import ETHEREUM, FeeRule, next_base_fee
 from keeper.estimator.guards import TokenRules
 from keeper.estimator.lessons import Lessons
@@ -103,7 +104,7 @@ class Pipeline:
         self._markets, self._liquidity = markets, liquidity
         self._policy, self._known, self._elsewhere, self._sender = policy, known, elsewhere, sender
         self._block_time = block_time
-        self._lookout, self._agenda = Lookout(), Agenda()
+        self._lookout, self.agenda = Lookout(), Agenda()
 
     def retune(self, policy: Policy) -> None:
         """What the operator wants from the next block on."""
@@ -171,7 +172,19 @@ class Pipeline:
                 self._lookout.post(market).tend(target.timestamp)
         refused = {skip.account for skip in packed.skips}
         waiting = sorted(key for key in self.watch.unhealthy if key[1] in refused)
-        self._agenda.ask(self._markets(), waiting, target.timestamp)
+        if waiting or self.agenda.awaited:
+            self.agenda.ask(self._markets(), waiting, target.timestamp, self._block_time, self._pays(target))
+
+    def _pays(self, target: Target) -> Pays:
+        """Whether there would be a plan for an account at another time, on the market as it is."""
+        world = self.world(target)
+
+        def pays(market: Market, row: int, at: Timestamp) -> bool:
+            actions = market.adapter.actions(market.book, row, at)
+            candidate = Candidate(market.book.account(row), actions, self._prices(market))
+            return isinstance(decide(replace(world, timestamp=at), candidate), Plan)
+
+        return pays
 
     # what ----------------------------------------------------------------------------------------------------------
 

@@ -154,7 +154,7 @@ class Maker:
         call(self.jug, "init(bytes32)", ilk)
         for name, number in (("line", 10**8 * RAD), ("dust", spec.dust)):
             call(self.vat, "file(bytes32,bytes32,uint256)", ilk, word(name), number)
-        call(it.osm, "kiss", self.spotter.address)
+        call(it.osm, "kiss(address)", self.spotter.address)
         call(self.spotter, "file(bytes32,bytes32,address)", ilk, word("pip"), it.osm.address)
         call(self.spotter, "file(bytes32,bytes32,uint256)", ilk, word("mat"), spec.mat)
         for name, number in (("chop", spec.chop), ("hole", spec.hole)):
@@ -167,7 +167,7 @@ class Maker:
     def _appoint(self, it: Collateral) -> None:
         """The collateral's auction house, with its rules."""
         call, clip = self._deployer.call, it.clip
-        call(it.osm, "kiss", clip.address)
+        call(it.osm, "kiss(address)", clip.address)
         call(self.vat, "rely", clip.address)
         call(self.dog, "rely", clip.address)
         call(clip, "rely", self.dog.address)

@@ -31,6 +31,7 @@ class MakerWalk(Player):
     reverted: Counter[str] = field(default_factory=Counter)
     accounts: list[Address] = field(default_factory=list)
     urns: list[tuple[str, Address]] = field(default_factory=list)
+    common: tuple[str, ...] = ("open", "price", "bark")
     pauses: tuple[int, ...] = (1, 60, 1200, 1800, 3600, 3600, 7200, 86_400)
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ class Player:
     random: Random
     accounts: list[Address]
     kinds: dict[str, tuple[int, Callable[[], list[Tx]]]]
+    common: tuple[str, ...] = ("supply", "price", "borrow")  # kinds of which a reorganisation has new ones
     done: Counter[str]
     reverted: Counter[str]
     pauses: tuple[int, ...] = (1, 60, 3600, 86_400, 30 * 86_400)  # seconds that may pass between two blocks

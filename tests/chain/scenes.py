@@ -16,9 +16,11 @@ from keeper.core.units import Address
 from keeper.devnet.world import World
 from keeper.indexer.indexer import Indexer
 from keeper.protocols.aave_v3.adapter import AaveV3
+from keeper.protocols.maker_clip.adapter import MakerClip
 from keeper.protocols.morpho_blue.adapter import MorphoBlue
 from keeper.registry import PROTOCOLS
 from keeper.store.store import Store
+from tests.chain.maker_walker import MakerWalk
 from tests.chain.morpho_walker import MorphoWalk
 from tests.chain.player import Player
 from tests.chain.walker import Walk
@@ -53,8 +55,14 @@ def morpho_blue(world: World, seed: int, people: int) -> Scene:
     return Scene(walk, "morpho_blue", morpho, lambda: MorphoBlue(morpho, factories))
 
 
+def maker_clip(world: World, seed: int, people: int) -> Scene:
+    walk = MakerWalk(world, seed, people)
+    chainlog = walk.maker.chainlog.address
+    return Scene(walk, "maker_clip", chainlog, lambda: MakerClip(chainlog))
+
+
 MakeScene = Callable[[World, int, int], Scene]
-SCENES: Final[dict[str, MakeScene]] = {"aave_v3": aave_v3, "morpho_blue": morpho_blue}
+SCENES: Final[dict[str, MakeScene]] = {"aave_v3": aave_v3, "morpho_blue": morpho_blue, "maker_clip": maker_clip}
 of_every_protocol = pytest.mark.parametrize("make", SCENES.values(), ids=SCENES)
 _marked = [
     pytest.param(make, id=name, marks=[] if make is aave_v3 else [pytest.mark.slow]) for name, make in SCENES.items()

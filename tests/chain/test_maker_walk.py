@@ -56,7 +56,7 @@ def screened(market: Market, block: Block) -> None:
 
 
 async def test_every_block_of_a_short_walk(world: World, tmp_path: Path, seed: int) -> None:
-    played = await walk(world, tmp_path, seed, actions=150, people=8)
+    played = await walk(world, tmp_path, seed, actions=110, people=8)
     assert min(played.done["bark"], played.done["take"], played.done["fork"]) > 0
 
 

@@ -21,7 +21,7 @@ async def equal_to_chain(indexer: Indexer) -> None:
 async def reorganise(world: World, walk: Player, depth: int) -> None:
     """Replace the last blocks by others with some of the same transactions and some new ones."""
     rpc = world.anvil.rpc
-    drawn = [tx for _ in range(3) for tx in walk.kinds[walk.random.choice(["supply", "price", "borrow"])][1]()]
+    drawn = [tx for _ in range(3) for tx in walk.kinds[walk.random.choice(walk.common)][1]()]
     pairs = [[tx.params(), walk.random.randrange(depth)] for tx in drawn] if walk.random.random() < 0.7 else []
     rpc.rpc("anvil_reorg", depth, pairs)
 

@@ -143,7 +143,7 @@ def test_purchases_to_the_wei(world: World, seed: int) -> None:
 
 @pytest.mark.slow
 def test_many_purchases_to_the_wei(world: World, seed: int) -> None:
-    seen = takes(staged(world, seed, 180), 180)
+    seen = takes(staged(world, seed, 100), 100)
     assert set(seen) == {"taken", Reason.PAUSED.value, Reason.RESET.value, Reason.DUST.value}
     assert min(seen.values()) >= 5, seen
 

@@ -65,8 +65,8 @@ class Purchase:
 
     @property
     def witness(self) -> Witness | None:
-        """A rival who was first is noticed by the clipper itself."""
-        return None
+        """What is left to raise."""
+        return Witness(self.market, Amount(self.auction.sale.tab), _sale_of(self.account), place=1)
 
     def intervals(self) -> tuple[tuple[int, int], ...]:
         """A part that leaves enough for an auction, or all."""
@@ -121,7 +121,7 @@ class Errand:
     market: Address
     errand: tuple[Call, ...]
     coin: int  # rad: the reward
-    witness: Witness | None = None
+    witness: Witness | None  # a number that a rival who was first has made less
     protocol: str = NAME
     style: Style = Style.BOUNTY
     receive_wrapped: bool = False
@@ -188,7 +188,8 @@ def _reset(view: View, row: int, auction: Auction) -> Action | Reason:
         return Reason.DUST
     clip, number = owner(account), int(pocket(account))
     redo = Call(clip, calldata("redo(uint256,address)", number, SELF))
-    return Errand(book.fact("market"), account, clip, (redo,), coin)
+    witness = Witness(clip, Amount(auction.sale.tab), _sale_of(account), place=1)
+    return Errand(book.fact("market"), account, clip, (redo,), coin, witness)
 
 
 def _bark(view: View, row: int) -> Sequence[Action | Reason]:
@@ -216,7 +217,13 @@ def _errand(view: View, row: int, ilk: str, ink: int, art: int, way: Way) -> Act
         return Reason.UNPROFITABLE
     word, urn = ilk_word(ilk), owner(account)
     bark = Call(parts.dog, calldata("bark(bytes32,address,address)", word, urn, SELF))
-    return Errand(parts, account, parts.dog, (*_before(parts, terms, word, way.steps), bark), coin)
+    witness = Witness(parts.vat, Amount(art), calldata("urns(bytes32,address)", word, urn), place=1)
+    return Errand(parts, account, parts.dog, (*_before(parts, terms, word, way.steps), bark), coin, witness)
+
+
+def _sale_of(account: Address) -> bytes:
+    """The question whose second word is what an auction has left to raise."""
+    return calldata("sales(uint256)", int(pocket(account)))
 
 
 def _before(parts: MarketParts, terms: Terms, ilk: int, steps: Steps) -> list[Call]:

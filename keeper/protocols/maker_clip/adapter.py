@@ -157,7 +157,7 @@ class MakerClip:
 
     def quarantined(self, book: Book) -> Sequence[Quarantine]:
         houses = [
-            Quarantine(clip, "its price curve is not one of those understood")
+            Quarantine(clip, "the auction house, or its price curve, is not one of those understood")
             for clip in book.facts("clip")
             if book.fact("rules", clip) is None
         ]

@@ -12,7 +12,7 @@ Law: a fact says what the chain says, never what we were doing: two books that w
 | token   | name        | ``Token``: what the collateral is outside the vat; missing: the registry knows no join     |
 | oracle  | address     | ``Oracle``: a price now and, behind an OSM, the next one                                   |
 | clip    | address     | the collateral whose auctions are or were this contract's                                  |
-| rules   | clip        | ``Rules`` of its auctions; missing: its price curve is not one of those understood         |
+| rules   | clip        | ``Rules`` of its auctions; missing: it or its price curve is not understood               |
 | sale    | account     | ``Sale``: a running auction; the lot is the account's amount                               |
 | doubt   | account     | history could not tell this urn or auction exactly: the survey reads it                    |
 | stale   | subject     | an event said that this must be read again; gone once it was                               |

@@ -3,7 +3,8 @@
 Laws
 - Everything is found from the chainlog. What cannot be read leaves its own fact missing, never more.
 - A price behind an OSM is read from its storage: who may ask it is allow-listed. Other price contracts answer anybody.
-- A price curve is recognised by what its contract has, and believed only when it gives the price that we compute.
+- A price curve is recognised by what its contract has, and believed only when it gives the price that we compute. An
+  auction house of another kind is set aside.
 - Every block asks again for what may move without an event: limits, the vow, the dust limit of auctions, and prices
   that are not behind an OSM.
 """
@@ -37,6 +38,7 @@ NAMES: Final = {
     "dai_join": "MCD_JOIN_DAI",
 }
 CURRENT, NEXT = 3, 4  # storage slots of an OSM: the value low, whether there is one high
+_SALE: Final = 6  # words of an auction; a house that tells of more is of another kind
 _PROBES: Final = (0, 1, 599, 3600, 7201)  # seconds at which a price curve is tried
 
 
@@ -182,11 +184,13 @@ def rules(book: Book, clips: Iterable[Address]) -> Inquiry:
     """What auction houses let be done, and how their prices fall."""
     names = ("calc", "buf", "tail", "cusp", "chip", "tip", "chost", "stopped")
     reads = {clip: [call(clip, f"{name}()") for name in names] for clip in clips}
-    answers = yield [read for group in reads.values() for read in group]
+    shapes = {clip: call(clip, "sales(uint256)", 0) for clip in reads}
+    answers = yield [*shapes.values(), *(read for group in reads.values() for read in group)]
     for clip, (calc, *numbers) in reads.items():
         found = address(answers, calc)
         curve = yield from _curve(found)
-        if curve is None or not all(size(answers[read]) for read in numbers):
+        usual = size(answers[shapes[clip]]) == _SALE and all(size(answers[read]) for read in numbers)
+        if curve is None or not usual:
             book.learn("rules", clip, None)
         else:
             book.learn("rules", clip, Rules(found, curve, *(integer(answers, read) or 0 for read in numbers)))
@@ -246,7 +250,7 @@ def amount_read(book: Book, account: Address) -> Read:
 
 def sale_of(data: str | None) -> tuple[Sale, int] | None:
     """An auction and its lot, from what its house answers; ``None``: it is over."""
-    if data is None or size(data) < 6 or not word(data, 4):  # noqa: PLR2004 - words of the struct
+    if data is None or size(data) != _SALE or not word(data, 4):
         return None
     return Sale(word(data, 1), word_address(data, 3), word(data, 4), word(data, 5)), word(data, 2)
 

@@ -102,7 +102,7 @@ class View:
         clip = owner(account)
         rules = self.book.fact("rules", clip)
         if rules is None:
-            return Quarantine(clip, "its price curve is not one of those understood")
+            return Quarantine(clip, "the auction house, or its price curve, is not one of those understood")
         column = self.book.fact("ilk", self.book.fact("clip", clip)) << 2 | LOT
         return Auction(rules, sale, self.book.amount(row, column), self.at)
 
