@@ -99,6 +99,13 @@ def _names(text: str) -> tuple[str, ...]:
     return found
 
 
+def _record(parser: ArgumentParser) -> None:
+    parser.add_argument("--from", dest="first", type=_natural, metavar="N", required=True, help="first block")
+    parser.add_argument("--to", dest="last", type=_natural, metavar="N", required=True, help="last block")
+    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="a folder, new or empty")
+    parser.add_argument("--json", action="store_true", help="one object")
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--accounts", type=_natural, default=25, metavar="N", help="borrowers (default 25)")
     parser.add_argument("--seed", type=_natural, default=7, metavar="N", help="another story (default 7)")
@@ -132,6 +139,7 @@ COMMANDS: Final = (
     Command("audit", "the book against the chain's own view", "keeper.commands.audit", "audit", _audit),
     Command("why", "why an account is not liquidated", "keeper.commands.why", "why", _why),
     Command("calc", "calculators of margin, by venue", "keeper.commands.calc", "calc", _calc, configured=False),
+    Command("record", "a range of blocks as Parquet files", "keeper.commands.record", "record", _record),
     Command("report", "what the book implies: the risk desk", "keeper.commands.report", "report", report_flags.add),
     Command(
         "deploy", "put the executor on the chain and give it its roles", "keeper.commands.deploy", "deploy", _deploy

@@ -4,23 +4,28 @@ Law: a report is a function of what is seen at one block; nothing is written but
 """
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from keeper.commands.ranges import missed, replay
+from keeper.commands.recordings import recorded_scene
 from keeper.commands.report_flags import settled
 from keeper.commands.scenes import Scene, scene
 from keeper.commands.stressing import stressed
 from keeper.commands.tables import say, show
 from keeper.core.units import Address
 from keeper.errors import ConfigError, Exit
+from keeper.indexer.progress import Report
 from keeper.output import emit
 from keeper.progress_bar import reporter
 from keeper.reports import cascade as cascades
-from keeper.reports import eta
+from keeper.reports import eta, sales, sides
 from keeper.reports import ladder as ladders
 from keeper.reports.pages import cascade as cascade_page
 from keeper.reports.pages import eta as eta_page
 from keeper.reports.pages import ladder as ladder_page
+from keeper.reports.pages import sides as sides_page
 from keeper.reports.pages.html import html
 from keeper.reports.pages.page import Page
 from keeper.reports.pages.paint import painted
@@ -28,22 +33,29 @@ from keeper.reports.snapshot import Snapshot
 from keeper.settings import Settings
 
 Maker = Callable[[Snapshot, Namespace], Page]
-SELLING: Final = frozenset({"cascade", "stress"})
+SELLING: Final = frozenset({"cascade", "stress", "costs", "toxicity"})
 
 
 async def report(settings: Settings, args: Namespace) -> int:
     """Look, compute, tell."""
     args = settled(args)
     args.block_time = settings.chain.block_time
-    with reporter() as progress:
-        async with scene(settings, args.block, args.market, progress, pools=args.name in SELLING) as seen:
-            pages = await _pages(seen, args)
-    tell(pages, args)
+    tell(await (replay(settings, args) if args.name == "replay" else _pages(settings, args)), args)
     return Exit.DONE
 
 
-async def _pages(seen: Scene, args: Namespace) -> list[Page]:
-    return [PAGES[args.name](snap, args) for snap in seen.snapshots()]
+async def _pages(settings: Settings, args: Namespace) -> list[Page]:
+    with reporter() as progress:
+        async with _scene(settings, args, progress) as seen:
+            if args.name in RANGES:
+                return await RANGES[args.name](seen, args)
+            return [PAGES[args.name](snap, args) for snap in seen.snapshots()]
+
+
+def _scene(settings: Settings, args: Namespace, progress: Report) -> AbstractAsyncContextManager[Scene]:
+    if args.recording is not None:
+        return recorded_scene(settings, args.recording, args.block, args.market)
+    return scene(settings, args.block, args.market, progress, pools=args.name in SELLING)
 
 
 def tell(pages: Sequence[Page], args: Namespace) -> None:
@@ -103,10 +115,26 @@ def _eta(snap: Snapshot, args: Namespace) -> Page:
     return eta_page.page(snap, eta.etas(snap, _sigma(args)), args.sigma, args.limit)
 
 
+def _exposure(snap: Snapshot, args: Namespace) -> Page:
+    return sides_page.exposure(snap, sides.exposures(snap), args.limit)
+
+
+def _toxicity(snap: Snapshot, args: Namespace) -> Page:
+    return sides_page.toxicity(snap, sides.toxicities(snap, args.bonus, args.below), args.below, args.limit)
+
+
+def _costs(snap: Snapshot, args: Namespace) -> Page:
+    return sides_page.costs(snap, *sales.costs(snap, args.sell, args.into, args.bonus, (args.gas, args.gas_price)))
+
+
 def _sigma(args: Namespace) -> float:
     if args.sigma <= 0:
         raise ConfigError(f"--sigma {100 * args.sigma:g}%: a volatility is more than nothing")
     return float(args.sigma)
 
 
-PAGES: Final[Mapping[str, Maker]] = {"ladder": _ladder, "cascade": _cascade, "eta": _eta, "stress": stressed}
+RANGES: Final[Mapping[str, Callable[[Scene, Namespace], Awaitable[list[Page]]]]] = {"missed": missed}
+PAGES: Final[Mapping[str, Maker]] = {
+    "ladder": _ladder, "cascade": _cascade, "eta": _eta, "stress": stressed, "exposure": _exposure,
+    "toxicity": _toxicity, "costs": _costs,
+}  # fmt: skip

@@ -19,6 +19,11 @@ REPORTS: Final[Mapping[str, str]] = {
     "cascade": "a shock, its liquidations, their sales, and what those do",
     "stress": "many price paths: value at risk, liquidations at risk, coverage, drain",
     "eta": "who is next, and when",
+    "exposure": "who is long, short or geared, and how concentrated it is",
+    "costs": "what selling costs by size, and how much can be sold at a bonus",
+    "missed": "every liquidation in a range of blocks: ours, or why not",
+    "replay": "a recording through the pipeline, against the actual winners",
+    "toxicity": "accounts whose liquidation makes them worse, and likely bad debt",
 }
 
 
@@ -65,7 +70,7 @@ def shock(text: str) -> tuple[str, float]:
 natural.__name__, share.__name__, shock.__name__ = "whole number", "percentage (20%)", "shock (SYM=-20%)"
 
 OPTIONS: Final = (
-    Option("--limit", frozenset({"eta"}), "accounts in the table (default 20)", natural, "N", 20),
+    Option("--limit", frozenset({"eta", "exposure", "toxicity"}), "rows in the table (default 20)", natural, "N", 20),
     Option("--sigma", frozenset({"eta", "stress"}), "yearly volatility (default 80%%)", share, "P%", 0.8),
     Option("--paths", frozenset({"stress"}), "paths (default 1000)", natural, "N", 1_000),
     Option("--path-steps", frozenset({"stress"}), "steps of a path (default 8)", natural, "N", 8),
@@ -74,9 +79,15 @@ OPTIONS: Final = (
     Option("--correlation", frozenset({"stress"}), "of all prices (default 80%%)", share, "P%", 0.8),
     Option("--depeg", frozenset({"stress"}), "a further scenario: it falls at once", shock, "SYM=-10%", many=True),
     Option("--fund", frozenset({"stress"}), "insurance fund, base currency; else what the market says", natural, "N"),
-    Option("--gas", frozenset({"stress"}), "of one liquidation (default 600000)", natural, "N", 600_000),
-    Option("--gas-price", frozenset({"stress"}), "gwei (default 20)", natural, "N", 20),
+    Option("--gas", frozenset({"stress", "costs"}), "of one liquidation (default 600000)", natural, "N", 600_000),
+    Option("--gas-price", frozenset({"stress", "costs"}), "gwei (default 20)", natural, "N", 20),
     Option("--block-gas", frozenset({"stress"}), "gas of a block (default 30000000)", natural, "N", 30_000_000),
+    Option("--bonus", frozenset({"costs", "toxicity"}), "of a liquidation (default 5%%)", share, "P%", 0.05),
+    Option("--below", frozenset({"toxicity"}), "accounts with a health below this (default 1.1)", float, "H", 1.1),
+    Option("--sell", frozenset({"costs"}), "what is sold; the largest collateral when left out", str, "SYM"),
+    Option("--into", frozenset({"costs"}), "what it is sold for; the largest debt when left out", str, "SYM"),
+    Option("--from", frozenset({"missed"}), "first block (default: 7200 before the last)", natural, "N"),
+    Option("--to", frozenset({"missed"}), "last block (default: the head)", natural, "N"),
     Option("--asset", frozenset({"ladder"}), "only this one moves; may be repeated", str, "SYM", many=True),
     Option("--steps", frozenset({"ladder"}), "price steps (default 50)", natural, "N", 50),
     Option("--depth", frozenset({"ladder"}), "down to this fall (default 50%%)", share, "P%", 0.5),
@@ -92,6 +103,9 @@ def add(parser: ArgumentParser) -> None:
     listed = "; ".join(f"{name}: {what}" for name, what in REPORTS.items())
     parser.add_argument("name", metavar="NAME", choices=list(REPORTS), help=listed)
     parser.add_argument("--block", type=natural, metavar="N", help="as of this block; the head when left out")
+    parser.add_argument(
+        "--recording", type=Path, metavar="DIR", help="look at a recording instead of the chain; replay needs one"
+    )
     parser.add_argument("--market", metavar="ADDRESS", help="only this market; all when left out")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="save the picture, as .svg or .png")

@@ -32,6 +32,7 @@ class Scene:
     markets: Sequence[Market]  # those asked for
     names: dict[Address, str]
     liquidity: Liquidity | None
+    start: int | None = None  # where what can be looked at begins; a chain has no such block
 
     @property
     def native(self) -> Address | None:
@@ -56,20 +57,15 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     """The markets at the head or at a block."""
     async with desk(settings, at, report) as found:
-        yield await seen(settings, found, market, pools=pools)
-
-
-async def seen(settings: Settings, found: Desk, market: str | None, *, pools: bool) -> Scene:
-    """The scene of an open desk."""
-    markets = chosen(found.indexer.markets, market)
-    assets = sorted({asset for one in markets for asset in one.adapter.assets(one.book)})
-    names = await symbols(found.chain, found.block, assets)
-    liquidity = None
-    if pools and settings.venues:
-        feed = feed_of(settings, found)
-        await feed.advance(found.indexer.tail)
-        liquidity = feed.book.liquidity
-    return Scene(settings, found, markets, names, liquidity)
+        markets = chosen(found.indexer.markets, market)
+        assets = sorted({asset for one in markets for asset in one.adapter.assets(one.book)})
+        names = await symbols(found.chain, found.block, assets)
+        liquidity = None
+        if pools and settings.venues:
+            feed = feed_of(settings, found)
+            await feed.advance(found.indexer.tail)
+            liquidity = feed.book.liquidity
+        yield Scene(settings, found, markets, names, liquidity)
 
 
 def chosen(markets: Sequence[Market], address: str | None) -> list[Market]:

@@ -3,7 +3,7 @@
 Law: nothing newer than the pinned block is ever seen, so an indexer on it stops there.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from keeper.core.events import Block
 from keeper.core.ports import Chain
@@ -18,7 +18,7 @@ class PinnedChain:
         self._block = block
 
     @classmethod
-    async def at(cls, chain: Chain, number: int) -> "PinnedChain":
+    async def at(cls, chain: Chain, number: int) -> Self:
         """The view at a block, which must exist."""
         block = await chain.block(number)
         if block is None:

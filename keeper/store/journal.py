@@ -59,6 +59,11 @@ class Journal:
         latest = self._entries(f"{_ENTRY} WHERE outcome IS NOT NULL ORDER BY block DESC, id LIMIT ?", (most,))
         return latest[::-1]
 
+    def since(self, block: int) -> list[Entry]:
+        """Every entry of which something could land in this block or later, final or not."""
+        where = "WHERE id IN (SELECT opportunity FROM variant WHERE until >= ?)"
+        return self._entries(f"{_ENTRY} {where}", (block,))
+
     def sharing(self, eoa: Address, nonce: int) -> list[Entry]:
         """Every entry that ever signed with this nonce."""
         return self._entries(f"{_ENTRY} WHERE eoa = ? AND nonce = ?", (eoa, nonce))

@@ -19,6 +19,7 @@ SCRIPT = Path(sys.executable).with_name("keeper")
 OPERANDS = {
     "why": ("0x00000000000000000000000000000000000000aa",),
     "report": ("ladder",),
+    "record": ("--from", "1", "--to", "2", "--out", "nowhere"),
 }  # what a command cannot do without
 LEAST = {"KEEPER_CHAIN__ID": "1", "KEEPER_CHAIN__RPC": "http://127.0.0.1:1"}
 

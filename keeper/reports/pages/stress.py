@@ -73,11 +73,14 @@ def _draw(snap: Snapshot, found: Mapping[str, Losses], figure: Any) -> None:  # 
         for line, (scenario, losses) in zip(LINES, found.items(), strict=False):
             _curve(axis, np.sort(losses[place]) / snap.base_unit, line, scenario)
         axis.axhline(5, color="black", linewidth=0.8)
-        axis.set(xlabel=f"{name}, base currency", ylabel="paths with at least so much, %", ylim=(0, 101))
+        axis.set_xlim(left=0)
+        axis.set_yticks([0.1, 1, 5, 10, 100], ["0.1", "1", "5", "10", "100"])
+        axis.set(xlabel=f"{name}, base currency", yscale="log", ylim=(0.1, 110))
         axis.ticklabel_format(axis="x", style="plain")
         axis.tick_params(axis="x", labelrotation=20)
     axes[1].legend(loc="upper right")
-    axes[0].annotate("5 %: value or liquidations at risk", (0.02, 5.8), xycoords=("axes fraction", "data"), fontsize=8)
+    axes[0].set_ylabel("paths with more, %")
+    axes[0].annotate("at risk: 5 %", (0.98, 5.3), xycoords=("axes fraction", "data"), ha="right", fontsize=9)
     figure.suptitle(f"Stress, {where(snap)}")
 
 
