@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from keeper.commands import operating
 from keeper.commands.ranges import missed, replay
 from keeper.commands.recordings import recorded_scene
 from keeper.commands.report_flags import settled
 from keeper.commands.scenes import Scene, scene
+from keeper.commands.shocks import shocked
 from keeper.commands.stressing import stressed
 from keeper.commands.tables import say, show
-from keeper.core.units import Address
 from keeper.errors import ConfigError, Exit
 from keeper.indexer.progress import Report
 from keeper.output import emit
@@ -33,22 +34,27 @@ from keeper.reports.snapshot import Snapshot
 from keeper.settings import Settings
 
 Maker = Callable[[Snapshot, Namespace], Page]
-SELLING: Final = frozenset({"cascade", "stress", "costs", "toxicity"})
+SELLING: Final = frozenset({"cascade", "stress", "costs", "toxicity", "exploits"})
 
 
 async def report(settings: Settings, args: Namespace) -> int:
     """Look, compute, tell."""
     args = settled(args)
     args.block_time = settings.chain.block_time
-    tell(await (replay(settings, args) if args.name == "replay" else _pages(settings, args)), args)
+    if args.name == "replay":
+        tell(await replay(settings, args), args)
+    elif args.name == "greeks" and args.book is not None:
+        tell([operating.supposed(args.book)], args)
+    else:
+        tell(await _pages(settings, args), args)
     return Exit.DONE
 
 
 async def _pages(settings: Settings, args: Namespace) -> list[Page]:
     with reporter() as progress:
         async with _scene(settings, args, progress) as seen:
-            if args.name in RANGES:
-                return await RANGES[args.name](seen, args)
+            if args.name in ASKING:
+                return await ASKING[args.name](seen, args)
             return [PAGES[args.name](snap, args) for snap in seen.snapshots()]
 
 
@@ -99,16 +105,7 @@ def _ladder(snap: Snapshot, args: Namespace) -> Page:
 
 
 def _cascade(snap: Snapshot, args: Namespace) -> Page:
-    return cascade_page.page(snap, cascades.cascade(snap, shocked(snap, args.shock or [("ALL", 0.9)])))
-
-
-def shocked(snap: Snapshot, shocks: Sequence[tuple[str, float]]) -> Mapping[Address, float]:
-    """Factors by asset; later ones replace earlier ones."""
-    found: dict[Address, float] = {}
-    for name, factor in shocks:
-        for asset in sorted(snap.loose) if name == "ALL" else [snap.find(name)]:
-            found[asset] = factor
-    return found
+    return cascade_page.page(snap, cascades.cascade(snap, shocked(snap, args.shock)))
 
 
 def _eta(snap: Snapshot, args: Namespace) -> Page:
@@ -133,8 +130,11 @@ def _sigma(args: Namespace) -> float:
     return float(args.sigma)
 
 
-RANGES: Final[Mapping[str, Callable[[Scene, Namespace], Awaitable[list[Page]]]]] = {"missed": missed}
+ASKING: Final[Mapping[str, Callable[[Scene, Namespace], Awaitable[list[Page]]]]] = {
+    "missed": missed, "hedge": operating.hedge, "exploits": operating.exploits,
+}  # fmt: skip
 PAGES: Final[Mapping[str, Maker]] = {
     "ladder": _ladder, "cascade": _cascade, "eta": _eta, "stress": stressed, "exposure": _exposure,
-    "toxicity": _toxicity, "costs": _costs,
+    "toxicity": _toxicity, "costs": _costs, "capacity": operating.capacity,
+    "greeks": operating.greek,
 }  # fmt: skip

@@ -21,6 +21,10 @@ REPORTS: Final[Mapping[str, str]] = {
     "eta": "who is next, and when",
     "exposure": "who is long, short or geared, and how concentrated it is",
     "costs": "what selling costs by size, and how much can be sold at a bonus",
+    "capacity": "how many liquidations fit into blocks, signers and a gas budget",
+    "hedge": "inventory at risk, and hedge intents",
+    "greeks": "distance to liquidation of accounts, or a what-if book of options",
+    "exploits": "patterns of known exploits in the last blocks, and the cost of moving prices",
     "missed": "every liquidation in a range of blocks: ours, or why not",
     "replay": "a recording through the pipeline, against the actual winners",
     "toxicity": "accounts whose liquidation makes them worse, and likely bad debt",
@@ -70,8 +74,15 @@ def shock(text: str) -> tuple[str, float]:
 natural.__name__, share.__name__, shock.__name__ = "whole number", "percentage (20%)", "shock (SYM=-20%)"
 
 OPTIONS: Final = (
-    Option("--limit", frozenset({"eta", "exposure", "toxicity"}), "rows in the table (default 20)", natural, "N", 20),
-    Option("--sigma", frozenset({"eta", "stress"}), "yearly volatility (default 80%%)", share, "P%", 0.8),
+    Option(
+        "--limit",
+        frozenset({"eta", "exposure", "toxicity", "greeks"}),
+        "rows in the table (default 20)",
+        natural,
+        "N",
+        20,
+    ),
+    Option("--sigma", frozenset({"eta", "stress", "hedge"}), "yearly volatility (default 80%%)", share, "P%", 0.8),
     Option("--paths", frozenset({"stress"}), "paths (default 1000)", natural, "N", 1_000),
     Option("--path-steps", frozenset({"stress"}), "steps of a path (default 8)", natural, "N", 8),
     Option("--days", frozenset({"stress"}), "length of a path (default 1)", natural, "N", 1),
@@ -79,23 +90,54 @@ OPTIONS: Final = (
     Option("--correlation", frozenset({"stress"}), "of all prices (default 80%%)", share, "P%", 0.8),
     Option("--depeg", frozenset({"stress"}), "a further scenario: it falls at once", shock, "SYM=-10%", many=True),
     Option("--fund", frozenset({"stress"}), "insurance fund, base currency; else what the market says", natural, "N"),
-    Option("--gas", frozenset({"stress", "costs"}), "of one liquidation (default 600000)", natural, "N", 600_000),
-    Option("--gas-price", frozenset({"stress", "costs"}), "gwei (default 20)", natural, "N", 20),
-    Option("--block-gas", frozenset({"stress"}), "gas of a block (default 30000000)", natural, "N", 30_000_000),
-    Option("--bonus", frozenset({"costs", "toxicity"}), "of a liquidation (default 5%%)", share, "P%", 0.05),
+    Option(
+        "--gas",
+        frozenset({"stress", "costs", "capacity"}),
+        "of one liquidation (default 600000)",
+        natural,
+        "N",
+        600_000,
+    ),
+    Option("--gas-price", frozenset({"stress", "costs", "capacity"}), "gwei (default 20)", natural, "N", 20),
+    Option(
+        "--block-gas", frozenset({"stress", "capacity"}), "gas of a block (default 30000000)", natural, "N", 30_000_000
+    ),
+    Option(
+        "--bonus",
+        frozenset({"costs", "toxicity", "capacity", "exploits"}),
+        "of a liquidation (default 5%%)",
+        share,
+        "P%",
+        0.05,
+    ),
     Option("--below", frozenset({"toxicity"}), "accounts with a health below this (default 1.1)", float, "H", 1.1),
     Option("--sell", frozenset({"costs"}), "what is sold; the largest collateral when left out", str, "SYM"),
     Option("--into", frozenset({"costs"}), "what it is sold for; the largest debt when left out", str, "SYM"),
+    Option("--signers", frozenset({"capacity"}), "accounts that send (default 1)", natural, "N", 1),
+    Option("--budget", frozenset({"capacity"}), "most that gas may cost, base currency", natural, "N"),
+    Option(
+        "--rivals", frozenset({"capacity"}), "chance a block that another is first (default 50%%)", share, "P%", 0.5
+    ),
+    Option("--log", frozenset({"capacity"}), "JSON lines of keeper run, for latencies", Path, "FILE"),
+    Option("--minutes", frozenset({"hedge"}), "for which it is held (default 10)", natural, "N", 10),
+    Option("--risk-limit", frozenset({"hedge"}), "risk that is borne, base currency (default 0)", natural, "N", 0),
+    Option("--hedge-cost", frozenset({"hedge"}), "of a hedge (default 0.1%%)", share, "P%", 0.001),
+    Option("--book", frozenset({"greeks"}), "a what-if book of options, TOML", Path, "FILE"),
+    Option("--blocks", frozenset({"exploits"}), "looked back at (default 64)", natural, "N", 64),
     Option("--from", frozenset({"missed"}), "first block (default: 7200 before the last)", natural, "N"),
     Option("--to", frozenset({"missed"}), "last block (default: the head)", natural, "N"),
-    Option("--asset", frozenset({"ladder"}), "only this one moves; may be repeated", str, "SYM", many=True),
+    Option("--asset", frozenset({"ladder", "greeks"}), "only this one moves; may be repeated", str, "SYM", many=True),
     Option("--steps", frozenset({"ladder"}), "price steps (default 50)", natural, "N", 50),
     Option("--depth", frozenset({"ladder"}), "down to this fall (default 50%%)", share, "P%", 0.5),
     Option(
-        "--shock", frozenset({"cascade"}), "move a price; ALL: every one that is not pegged (default ALL=-10%%)", shock,
-        "SYM=-20%", many=True,
+        "--shock",
+        frozenset({"cascade", "capacity"}),
+        "move a price; ALL: every one that is not pegged (default ALL=-10%%)",
+        shock,
+        "SYM=-20%",
+        many=True,
     ),
-)  # fmt: skip
+)
 
 
 def add(parser: ArgumentParser) -> None:
@@ -112,9 +154,13 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="save everything as one page")
     for option in OPTIONS:
         parser.add_argument(
-            option.flag, type=option.read, metavar=option.metavar, default=argparse.SUPPRESS,
-            action="append" if option.many else "store", help=f"{option.help} [{', '.join(sorted(option.reports))}]",
-        )  # fmt: skip
+            option.flag,
+            type=option.read,
+            metavar=option.metavar,
+            default=argparse.SUPPRESS,
+            action="append" if option.many else "store",
+            help=f"{option.help} [{', '.join(sorted(option.reports))}]",
+        )
 
 
 def settled(args: Namespace) -> Namespace:

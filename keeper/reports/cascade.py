@@ -162,19 +162,28 @@ class _Play:
 
     def _close(self, row: int) -> Sale | None:
         """All of the largest collateral against the largest debt; the account is gone afterwards."""
-        held, numbers = self.snap.held(np.array([row])), {n: asset for asset, n in self.snap.numbers.items()}
-        sides = [np.bincount(held.asset, np.maximum(sign * held.worth, 0)) for sign in (1, -1)]
-        if not len(held.asset) or not all(side.any() for side in sides):
+        snap, numbers = self.snap, {number: asset for asset, number in self.snap.numbers.items()}
+        found = snap.screen.groups.read(row)
+        if found is None:
             return None
-        owned, owed = (numbers[int(side.argmax())] for side in sides)
-        amounts = [round(float(side.max()) * self.snap.assets[asset].unit / self.snap.price(asset))
-                   for side, asset in zip(sides, (owned, owed), strict=True)]  # fmt: skip
-        route = self._sell(owned, owed, amounts[0])
+        kind = snap.now.assets.of[found[0]]
+        worth = found[1] * snap.values[found[0]] * snap.now.levels[kind]
+        sides = [np.bincount(kind, np.maximum(sign * worth, 0)) for sign in (1, -1)]
+        largest = [int(side.argmax()) for side in sides]
+        if not all(side.any() for side in sides) or not set(largest) <= numbers.keys():
+            return None
+        owned, owed = (numbers[number] for number in largest)
+        held, due = (self._units(asset, float(side.max())) for asset, side in zip((owned, owed), sides, strict=True))
+        route = self._sell(owned, owed, held)
         if route is None:
             return None
         self.closed.add(row)
-        lost = max(amounts[1] - route.amount_out, 0)
-        return Sale(row, self.snap.book.account(row), owned, owed, amounts[1] - lost, amounts[0], route, lost)
+        lost = max(due - route.amount_out, 0)
+        return Sale(row, snap.book.account(row), owned, owed, due - lost, held, route, lost)
+
+    def _units(self, asset: Address, worth: float) -> int:
+        """Of so much base value, at the snapshot's prices."""
+        return round(worth * self.snap.assets[asset].unit / self.snap.price(asset))
 
     def _sell(self, sold: Address, bought: Address, amount: int) -> Route | None:
         hubs = tuple(filter(None, (self.snap.native, *sorted(self.snap.pegged))))

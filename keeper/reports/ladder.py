@@ -79,14 +79,12 @@ def _turns(snap: Snapshot, assets: frozenset[Address], factors: Floats, lines: L
     for step, factor in enumerate(factors.tolist()):
         prices = snap.supposed(assets, factor)
         waiting += by_step[step].tolist()
-        if waiting:
-            below = set(judge(snap.book, waiting, snap.at, prices))
-            found += [(row, step, 1) for row in below]
-            waiting = [row for row in waiting if row not in below]
-        if others:
-            now = set(judge(snap.book, others, snap.at, prices))
-            found += [(row, step, 1) for row in now - held] + [(row, step, -1) for row in held - now]
-            held = now
+        below = set(judge(snap.book, [*waiting, *others], snap.at, prices)) if waiting or others else set[int]()
+        found += [(row, step, 1) for row in waiting if row in below]
+        waiting = [row for row in waiting if row not in below]
+        now = below.intersection(others)
+        found += [(row, step, 1) for row in now - held] + [(row, step, -1) for row in held - now]
+        held = now
     return Turns(*np.array(sorted(found), np.int64).reshape(-1, 3).T)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from keeper.commands.report import shocked
 from keeper.commands.scenes import scene
+from keeper.commands.shocks import shocked
 from keeper.core.units import MAX_U256, WAD, Address
 from keeper.core.venues import Pool
 from keeper.devnet.layout import LENDER
