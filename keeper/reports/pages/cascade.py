@@ -6,6 +6,7 @@ from typing import Any
 from keeper.core.units import Address
 from keeper.reports.cascade import Cascade, Round
 from keeper.reports.pages.page import Page, Sheet, about, left, money, percent, right, tokens, where
+from keeper.reports.pages.paint import plain
 from keeper.reports.snapshot import Snapshot
 
 TERMS = (
@@ -115,7 +116,7 @@ def _draw(snap: Snapshot, found: Cascade, figure: Any) -> None:  # noqa: ANN401
         path = [100 * price / found.path(asset)[0] for price in found.path(asset)]
         top.step(places, path, line, color="black", where="post", marker="o", markersize=4, label=snap.name(asset))
     top.set(ylabel="price, % of before")
-    top.legend(loc="upper right")
+    top.legend(loc="lower left")
     sums = [_sums(snap, one) for one in found.rounds]
     for place, name, shift, style in ((0, "repaid", -0.2, "0.25"), (1, "seized and sold", 0.2, "0.8")):
         heights = [one[place] / snap.base_unit for one in sums]
@@ -123,4 +124,5 @@ def _draw(snap: Snapshot, found: Cascade, figure: Any) -> None:  # noqa: ANN401
     bottom.set(ylabel="base currency", xlabel="round (0: before the shock)")
     bottom.set_xticks(list(places))
     bottom.legend(loc="upper right")
+    plain(bottom.yaxis)
     figure.suptitle(f"Cascade, {where(snap)}")

@@ -13,7 +13,7 @@ from keeper.reports.exploits import MOVES, Attack, Sighting
 from keeper.reports.greeks import Greeks, WhatIf
 from keeper.reports.hedge import Holding
 from keeper.reports.pages.page import Page, Sheet, about, left, money, number, percent, right, tokens, where
-from keeper.reports.pages.paint import LINES, bars
+from keeper.reports.pages.paint import LINES, bars, plain
 from keeper.reports.snapshot import Snapshot
 
 CAPACITY = (
@@ -95,6 +95,7 @@ def _draw_capacity(snap: Snapshot, found: Drain, figure: Any) -> None:  # noqa: 
     )
     axis.set(xlabel="blocks", ylabel="net, base currency", ylim=(0, None))
     axis.legend(loc="lower right")
+    plain(axis.yaxis)
     axis.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(f"Capacity: {len(found.jobs)} liquidations, {found.each} a block, {where(snap)}")
 
@@ -164,7 +165,7 @@ def _draw_hedge(snap: Snapshot, found: Sequence[Holding], limit: float, figure: 
     axis.set_yticks(places, [snap.name(one.asset) for one in found])
     axis.invert_yaxis()
     axis.set(xlabel="base currency")
-    axis.legend(loc="lower right")
+    axis.legend(loc="lower center")
     figure.suptitle(f"Inventory at risk, {where(snap)}")
 
 

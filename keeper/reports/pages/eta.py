@@ -11,6 +11,7 @@ from keeper.core.ports import Quarantine
 from keeper.core.units import WAD
 from keeper.reports.eta import HORIZONS, Etas
 from keeper.reports.pages.page import Page, Sheet, about, left, money, percent, right, where
+from keeper.reports.pages.paint import plain
 from keeper.reports.snapshot import Snapshot
 from keeper.screen.kernels import Floats
 
@@ -92,4 +93,5 @@ def _draw(snap: Snapshot, found: Etas, expected: Floats, figure: Any) -> None:  
     other.set(
         xlabel="fall of all prices together to the turn, %", ylabel="debt, base currency", title="Debt by distance"
     )
+    plain(one.yaxis, other.yaxis)
     figure.suptitle(f"Time to liquidation, {where(snap)}")

@@ -37,6 +37,13 @@ def painted(draw: Callable[[Any], None], kind: str = "svg", height: float = HIGH
     return out.getvalue()
 
 
+def plain(*axes: Any) -> None:  # noqa: ANN401 - matplotlib's own
+    """Amounts in full, with few enough ticks that they do not touch. Of an axis: ``axis.xaxis`` or ``axis.yaxis``."""
+    for axis in axes:
+        axis.set_major_formatter("{x:,.0f}")
+        axis.get_major_locator().set_params(nbins=5)
+
+
 def bars(axis: Any, names: list[str], values: list[float], **style: Any) -> None:  # noqa: ANN401 - matplotlib's own
     """Horizontal bars with their values, the first on top."""
     places = range(len(names))

@@ -8,7 +8,7 @@ from typing import Any
 from keeper.core.units import WAD, Address, Bps
 from keeper.estimator.costs import SaleCost
 from keeper.reports.pages.page import Page, Sheet, about, drawn, left, money, percent, right, tokens, where
-from keeper.reports.pages.paint import bars
+from keeper.reports.pages.paint import bars, plain
 from keeper.reports.sides import Exposure, Exposures, Toxicity
 from keeper.reports.snapshot import Snapshot
 
@@ -90,15 +90,13 @@ def _draw_exposure(snap: Snapshot, found: Exposures, figure: Any) -> None:  # no
     bars(one, [snap.name(asset) for asset in chosen], [nets[asset] / snap.base_unit for asset in chosen])
     one.axvline(0, color="black", linewidth=0.8)
     one.set(xlabel="owned less owed, base currency", title="Net by asset")
-    one.ticklabel_format(axis="x", style="plain")
-    one.tick_params(axis="x", labelrotation=20)
     kinds: dict[str, float] = {}
     for account in found.accounts:
         kinds[account.label] = kinds.get(account.label, 0.0) + account.debt / snap.base_unit
     pairs = drawn(kinds.items(), MOST)
     bars(other, [name for name, _ in pairs], [value for _, value in pairs], hatch="///")
     other.set(xlabel="debt, base currency", title="What accounts are")
-    other.tick_params(axis="x", labelrotation=20)
+    plain(one.xaxis, other.xaxis)
     figure.suptitle(f"Exposure, {where(snap)}")
 
 
@@ -153,7 +151,7 @@ def _draw_toxicity(snap: Snapshot, found: Sequence[Toxicity], figure: Any) -> No
     axis.axhline(0, color="black", linewidth=0.8)
     axis.set_xscale("log")
     axis.set(xlabel="debt, base currency", ylabel="loan to value less the bound")
-    axis.legend(loc="upper left")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     figure.suptitle(f"Toxicity of accounts near the edge, {where(snap)}")
 
 
@@ -202,8 +200,8 @@ def _draw_costs(
     sizes = [one.amount / unit for one, _ in points]
     fees = [100 * one.venue_fee / one.value for one, _ in points]
     lost = [100 * (one.value - one.proceeds) / one.value for one, _ in points]
-    axis.fill_between(sizes, 0, fees, facecolor="0.9", edgecolor="black", hatch="///", label="pool fees")
-    axis.fill_between(sizes, fees, lost, facecolor="0.75", edgecolor="black", hatch="...", label="impact")
+    axis.fill_between(sizes, 0, fees, facecolor="0.85", edgecolor="black", label="pool fees")
+    axis.fill_between(sizes, fees, lost, facecolor="0.6", edgecolor="black", label="impact")
     even = [(size, point / 100) for size, (_, point) in zip(sizes, points, strict=True) if point is not None]
     axis.plot(*zip(*even, strict=True), "--", color="black", label="break-even bonus, with gas")
     axis.axhline(100 * bonus / (1 + bonus), color="black", linewidth=0.9, label=f"all of a bonus of {100 * bonus:g} %")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keeper.reports.pages.page import Page, Sheet, about, left, money, right, where
-from keeper.reports.pages.paint import LINES
+from keeper.reports.pages.paint import LINES, plain
 from keeper.reports.snapshot import Snapshot
 from keeper.reports.stress import Losses, Plan, Tail
 from keeper.screen.kernels import Floats
@@ -73,14 +73,13 @@ def _draw(snap: Snapshot, found: Mapping[str, Losses], figure: Any) -> None:  # 
         for line, (scenario, losses) in zip(LINES, found.items(), strict=False):
             _curve(axis, np.sort(losses[place]) / snap.base_unit, line, scenario)
         axis.axhline(5, color="black", linewidth=0.8)
-        axis.set_xlim(left=0)
-        axis.set_yticks([0.1, 1, 5, 10, 100], ["0.1", "1", "5", "10", "100"])
         axis.set(xlabel=f"{name}, base currency", yscale="log", ylim=(0.1, 110))
-        axis.ticklabel_format(axis="x", style="plain")
-        axis.tick_params(axis="x", labelrotation=20)
-    axes[1].legend(loc="upper right")
+        axis.set_xlim(left=0)
+        plain(axis.xaxis)
+    axes[0].set_yticks([0.1, 1, 5, 10, 100], ["0.1", "1", "5", "10", "100"])
     axes[0].set_ylabel("paths with more, %")
-    axes[0].annotate("at risk: 5 %", (0.98, 5.3), xycoords=("axes fraction", "data"), ha="right", fontsize=9)
+    axes[1].annotate("5 % of paths: at risk", (0.98, 5.3), xycoords=("axes fraction", "data"), ha="right", fontsize=9)
+    axes[1].legend(loc="upper right")
     figure.suptitle(f"Stress, {where(snap)}")
 
 
