@@ -313,6 +313,9 @@ class Reason(Enum):
     NOT_TAKABLE = "market.not_takable"  # the account is below 1, and the market lets nothing of it go
     FUND_SHORT = "market.insurance_fund"  # it cannot cover what the account lacks, and the call would revert
     DEPOSITS_CAPPED = "market.deposits_capped"  # it takes no more margin
+    NATIVE = "market.native"  # paid in or out in the chain's own coin, which is no token
+    RESTRICTED = "account.restricted"  # only liquidators on a list may
+    OTHER_DEBT_FIRST = "account.other_debt_first"  # the market insists on another of its debts
     HALTED = "risk.halted"  # the kill switch, the breaker or a cap on losses stops all sending
     READ_ONLY = "read_only"  # worth sending, and there is nobody to sign
     NOT_SENT = "not_sent"  # planned, and refused on its way out: by a simulation, for want of a free account

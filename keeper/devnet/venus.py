@@ -142,11 +142,15 @@ class Venus:
 
     # liquidators ---------------------------------------------------------------------------------------------------
 
+    def front(self) -> Address:
+        """The contract that liquidators have to call; zero: each vToken itself."""
+        return Address(self.comptroller.call("liquidatorContract"))
+
     def liquidate_txs(
         self, liquidator: Address, borrower: Address, debt: str, repay: int, collateral: str, paid: int | None = None
     ) -> list[Tx]:
         """Through the Liquidator where the comptroller has one, else at the vToken itself; ``paid`` tokens are had."""
-        front = self.comptroller.call("liquidatorContract")
+        front = self.front()
         seized, owed = self.market(collateral).v_token, self.v_token(debt)
         money = self.paid_for(
             liquidator, debt, repay if paid is None else paid, None if front == ZERO_ADDRESS else front

@@ -25,7 +25,7 @@ _LEAST_REPEAT: Final = 8  # a repeated leg is never taken for cheaper than this 
 _BASE: Final = 60_000  # intrinsic gas, calldata, the executor's own guards
 _CALLS: Final[Mapping[Style, int]] = {  # what the market does
     Style.AAVE: 380_000,
-    Style.PREFUND: 500_000,
+    Style.PREFUND: 1_000_000,  # Venus through its Liquidator takes 900,000
     Style.CALLBACK: 200_000,
     Style.CLIP: 400_000,
     Style.BOUNTY: 400_000,

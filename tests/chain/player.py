@@ -6,6 +6,7 @@ Law: the walk is a pure function of its seed. Whoever walks says in ``kinds`` wh
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from keeper.core.units import Address
 from keeper.devnet.rpc import Tx
@@ -51,4 +52,8 @@ class Player:
         rpc.rpc("evm_setAutomine", True)
         receipts = rpc.batch([("eth_getTransactionReceipt", (one,)) for one in hashes])
         for name, receipt in zip(hashes.values(), receipts, strict=True):
-            (self.done if receipt is not None and receipt["status"] == "0x1" else self.reverted)[name] += 1
+            (self.done if receipt is not None and self.accepted(receipt) else self.reverted)[name] += 1
+
+    def accepted(self, receipt: dict[str, Any]) -> bool:
+        """Whether a mined transaction did what was asked."""
+        return bool(receipt["status"] == "0x1")

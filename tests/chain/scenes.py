@@ -13,9 +13,11 @@ import pytest
 from keeper.chain.pool import Pool
 from keeper.core.ports import Adapter
 from keeper.core.units import Address
+from keeper.devnet.venus import Venus
 from keeper.devnet.world import World
 from keeper.indexer.indexer import Indexer
 from keeper.protocols.aave_v3.adapter import AaveV3
+from keeper.protocols.compound_v2.adapter import CompoundV2
 from keeper.protocols.maker_clip.adapter import MakerClip
 from keeper.protocols.morpho_blue.adapter import MorphoBlue
 from keeper.registry import PROTOCOLS
@@ -23,6 +25,7 @@ from keeper.store.store import Store
 from tests.chain.maker_walker import MakerWalk
 from tests.chain.morpho_walker import MorphoWalk
 from tests.chain.player import Player
+from tests.chain.venus_walker import VenusWalk
 from tests.chain.walker import Walk
 
 
@@ -55,6 +58,13 @@ def morpho_blue(world: World, seed: int, people: int) -> Scene:
     return Scene(walk, "morpho_blue", morpho, lambda: MorphoBlue(morpho, factories))
 
 
+def compound_v2(world: World, seed: int, people: int) -> Scene:
+    venus = Venus.deploy(world)
+    comptroller = venus.layout.comptroller
+    walk = VenusWalk(venus, seed, people, jumps=(1,))
+    return Scene(walk, "compound_v2", comptroller, lambda: CompoundV2(comptroller))
+
+
 def maker_clip(world: World, seed: int, people: int) -> Scene:
     walk = MakerWalk(world, seed, people)
     chainlog = walk.maker.chainlog.address
@@ -62,7 +72,12 @@ def maker_clip(world: World, seed: int, people: int) -> Scene:
 
 
 MakeScene = Callable[[World, int, int], Scene]
-SCENES: Final[dict[str, MakeScene]] = {"aave_v3": aave_v3, "morpho_blue": morpho_blue, "maker_clip": maker_clip}
+SCENES: Final[dict[str, MakeScene]] = {
+    "aave_v3": aave_v3,
+    "compound_v2": compound_v2,
+    "morpho_blue": morpho_blue,
+    "maker_clip": maker_clip,
+}
 of_every_protocol = pytest.mark.parametrize("make", SCENES.values(), ids=SCENES)
 _marked = [
     pytest.param(make, id=name, marks=[] if make is aave_v3 else [pytest.mark.slow]) for name, make in SCENES.items()

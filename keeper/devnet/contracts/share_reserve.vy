@@ -8,3 +8,9 @@
 @external
 def updateAssetsState(comptroller: address, asset: address, income: uint8):
     pass
+
+
+@external
+@payable
+def __default__():
+    pass
