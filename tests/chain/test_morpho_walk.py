@@ -1,7 +1,8 @@
 """After every block of a random walk over the real Morpho, every position equals the chain's own numbers.
 
 Besides what ``audit`` compares: the totals and rates that events made are the contract's storage, interest is what was
-computed before the block that stored it, and whom the contract calls healthy is whom the book does.
+computed before the block that stored it, whom the contract calls healthy is whom the book does, and the screen misses
+nobody who is not.
 """
 
 from pathlib import Path
@@ -25,6 +26,7 @@ from keeper.protocols.morpho_blue.adapter import MorphoBlue
 from keeper.protocols.morpho_blue.decode import decode
 from keeper.protocols.morpho_blue.events import AccrueInterest
 from keeper.protocols.morpho_blue.facts import State
+from keeper.screen.screen import Screen
 from keeper.store.store import Store
 from tests.chain.morpho_walker import MorphoWalk
 from tests.chain.walker import difference
@@ -80,6 +82,15 @@ def called_healthy(walk: MorphoWalk, account: str, market: str) -> bool:
     raise AssertionError("nobody has so much collateral")
 
 
+def nobody_is_missed(screen: Screen, adapter: MorphoBlue, book: Book, at: Timestamp) -> None:
+    """The screen has whoever is below 1, and confirming leaves exactly them."""
+    judged = {row: adapter.health(book, row, at) for row in range(len(book))}
+    below = {row for row, health in judged.items() if isinstance(health, Health) and health.health_factor < WAD}
+    screen.touch(book, book.moved() or ())
+    assert below <= set(screen.sweep(screen.weigh(book, at)).tolist())
+    assert set(screen.candidates(book, at)) == below
+
+
 async def walk(world: World, path: Path, seed: int, actions: int, people: int) -> MorphoWalk:
     """Walk, index and compare block by block."""
     store = Store(path / "state.sqlite", 31337)
@@ -90,7 +101,9 @@ async def walk(world: World, path: Path, seed: int, actions: int, people: int) -
     async with Pool([world.anvil.url]) as chain:
         indexer = Indexer(chain, store, [(adapter, 0)])
         await indexer.advance()
-        market = indexer.markets[0]
+        market, screen = indexer.markets[0], Screen(adapter)
+        market.book.moved()
+        screen.load(market.book)
         for number in played.blocks(actions):
             when = f"seed {seed}, block {number}, after {played.actions} actions"
             known = foretold(adapter, market.book, world.timestamp()) if number == market.block + 1 else {}
@@ -99,6 +112,7 @@ async def walk(world: World, path: Path, seed: int, actions: int, people: int) -
             drifts = await audit(chain, market, live_rows(market.book), block)
             assert not drifts, f"{when}: {drifts[0]} of {len(drifts)}"
             storage_equals(played, market.book)
+            nobody_is_missed(screen, adapter, market.book, block.timestamp)
             for key, told in accrued(played, block).items():
                 if key in known:
                     assert known[key] == told, f"{when}: market {key}"
