@@ -68,8 +68,8 @@ async def desk(settings: Settings, at: int | None, report: Report) -> AsyncItera
 # the chain -------------------------------------------------------------------------------------------------------
 
 
-def endpoints(settings: Settings, patience: Patience = PATIENCE) -> Pool:
-    """Chain access as configured."""
+def endpoints(settings: Settings, patience: Patience = PATIENCE, *, following: bool = False) -> Pool:
+    """Chain access as configured. Only who follows the chain minds that it stands still."""
     limits = Limits(
         timeout=settings.chain.timeout,
         long_timeout=settings.chain.long_timeout,
@@ -78,7 +78,8 @@ def endpoints(settings: Settings, patience: Patience = PATIENCE) -> Pool:
     )
     chain = settings.chain
     stall = max(STALL, STALL_BLOCKS * chain.block_time) if chain.stall is None else chain.stall
-    return Pool(list(chain.rpc), rules=Rules(chain_id=chain.id, stall=stall), limits=limits, patience=patience)
+    rules = Rules(chain_id=chain.id, stall=stall if following else 0.0)
+    return Pool(list(chain.rpc), rules=rules, limits=limits, patience=patience)
 
 
 async def require_chain(pool: Pool, chain_id: int) -> None:

@@ -98,7 +98,7 @@ class Keeper:
         settings = self.settings
         if not opening.enter_context(lock(settings.store.path)):
             raise StateCorrupt(f"{settings.store.path} is moved by another keeper: stop it, or set store.path")
-        self.pool = await opening.enter_async_context(endpoints(settings))
+        self.pool = await opening.enter_async_context(endpoints(settings, following=True))
         await require_chain(self.pool, settings.chain.id)
         self.store = Store(settings.store.path, settings.chain.id, settings.store.undo_blocks)
         opening.callback(self.store.close)

@@ -8,6 +8,7 @@ import asyncio
 import math
 import random
 import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ MOVES_EVERY: Final = 3  # slots
 STABLES_EVERY: Final = 300  # slots
 PEOPLE: Final = 3  # who do something in a slot
 PATIENCE: Final = 60.0  # seconds for one block
+TOLD: Final = 20  # samples of a run
 EVERY: Final = 10  # blocks between two looks at the process
 STABLE: Final = "USDC"
 _GAUGE: Final = re.compile(r'^(\w+)(?:\{\w+="([^"]*)"\})? ([-+.\w]+)$', re.MULTILINE)
@@ -112,6 +114,8 @@ class Soak:
                 if turn % EVERY == 0:
                     async with session.get(f"{self._url}/metrics") as reply:
                         self.samples.append(_sample(slot.number, await reply.text()))
+                    if len(self.samples) % max(1, blocks // TOLD // EVERY) == 0:
+                        sys.stderr.write(f"{self.samples[-1]}\n")  # a day takes a while
 
     async def _reached(self, session: aiohttp.ClientSession, number: int) -> None:
         end = time.monotonic() + PATIENCE
