@@ -1,10 +1,11 @@
-"""Markets beside Aave that the demonstration can show: each with people in it who fall in the crash.
+"""Markets that the demonstration can show: each with people in it who fall in the crash.
 
 Law: an act sets its own stage before the first slot, and then only adds public transactions to the slots: it moves
 what is its own, as everybody else's feeds and pools are moved by the actors. The last act's clock is the world's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from keeper.core.units import RAY, WAD, Address
@@ -27,6 +28,15 @@ _DEPTH: Final = 4_000_000 * WAD
 _REACH: Final = 9_000  # ticks to either side
 
 
+@dataclass(frozen=True, slots=True)
+class Scenery:
+    """Where acts are set: the world, and how many come, drawn from which seed."""
+
+    world: World
+    accounts: int
+    seed: int
+
+
 class Act(Protocol):
     """One market of the demonstration."""
 
@@ -37,11 +47,24 @@ class Act(Protocol):
         ...
 
 
+class Crowd:
+    """Aave: everybody who came for the demonstration."""
+
+    def __init__(self, scenery: Scenery) -> None:
+        scenery.world.borrowers(scenery.accounts, scenery.seed)
+        self.address = scenery.world.layout.aave.provider
+
+    def moves(self, moment: Moment) -> Sequence[Tx]:
+        """The feeds do it."""
+        del moment
+        return ()
+
+
 class Borrowers:
     """Morpho Blue: one market of WETH against USDC, at the feeds' prices."""
 
-    def __init__(self, world: World) -> None:
-        morpho = Morpho.deploy(world)
+    def __init__(self, scenery: Scenery) -> None:
+        world, morpho = scenery.world, Morpho.deploy(scenery.world)
         self.address = morpho.address
         market = morpho.add_market("WETH", "USDC", lent=10**13)
         price = world.price("WETH")
@@ -58,8 +81,8 @@ class Borrowers:
 class Urns:
     """Maker: urns that a price makes unsafe which is known before it counts; auctions follow."""
 
-    def __init__(self, world: World) -> None:
-        maker = Maker(world)
+    def __init__(self, scenery: Scenery) -> None:
+        world, maker = scenery.world, Maker(scenery.world)
         self.address = maker.chainlog.address
         it = maker.add(_ILK)
         for place, ratio in enumerate((1.48, 1.55)):
@@ -77,8 +100,9 @@ class Urns:
 class Traders:
     """Perpetual v2: a market of its own; its price falls in the crash, and somebody is long."""
 
-    def __init__(self, world: World) -> None:
-        self._world, self._price = world, 100 * USD
+    def __init__(self, scenery: Scenery) -> None:
+        self._world = world = scenery.world
+        self._price = 100 * USD
         world.add_feed(_BASE, self._price)
         self._perp = perp = Perp(world, world.add_perp(_BASE))
         self.address = perp.layout.clearing_house
@@ -115,7 +139,8 @@ def _person(group: int, place: int) -> Address:
     return Address(f"0x{group << 152 | place + 1:040x}")
 
 
-ACTS: Final[Mapping[str, Callable[[World], Act]]] = {
+ACTS: Final[Mapping[str, Callable[[Scenery], Act]]] = {
+    "aave_v3": Crowd,
     "perp_curie": Traders,
     "morpho_blue": Borrowers,
     "maker_clip": Urns,  # the last one: its clock is what counts

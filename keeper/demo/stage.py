@@ -4,7 +4,7 @@ Law: everything is on loopback and in one temporary folder; both are gone when t
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,9 @@ from keeper.books import markets as adapters
 from keeper.contracts.artifact import creation_code
 from keeper.contracts.encode import Factory, create2_address, encode_set_roles
 from keeper.core.plans import Role, VenueKind
-from keeper.core.units import Address, BlockNumber
-from keeper.demo.acts import ACTS, Act
+from keeper.core.units import Address
+from keeper.demo import REAL
+from keeper.demo.acts import ACTS, Act, Scenery
 from keeper.devnet.anvil import AnvilOptions
 from keeper.devnet.build import make_world
 from keeper.devnet.relay import SLOT_SECONDS, StandInRelay
@@ -25,9 +26,8 @@ from keeper.devnet.uniswap import contract_artifact
 from keeper.devnet.world import World
 from keeper.executor.deploy import CREATE2_FACTORY, role_calls, united
 from keeper.indexer.inquire import inquire
-from keeper.settings import Market, Settings
+from keeper.settings import Settings
 
-AAVE: Final = "aave_v3"  # it is the world's own market: others are acts beside it
 KINDS: Final = {VenueKind.UNISWAP_V2: "uniswap_v2", VenueKind.UNISWAP_V3: "uniswap_v3"}
 GAS: Final = 6_000_000
 TREASURY: Final = Address("0x00000000000000000000000000000000000ca5e0")
@@ -52,26 +52,18 @@ async def stage(
     seed: int,
     callers: Sequence[Address],
     slot_seconds: int = SLOT_SECONDS,
-    markets: Collection[str] = (AAVE,),
+    markets: Collection[str] = REAL[:1],
 ) -> AsyncIterator[Stage]:
     """Set the stage for ``callers``, the keeper's own accounts, with these markets."""
     options = AnvilOptions(no_mining=True, order="fifo", tx_gas_limit=True)
     with make_world("3.0.2", options) as world:
-        if AAVE in markets:
-            world.borrowers(accounts, seed)
-        acts = {name: ACTS[name](world) for name in ACTS if name in markets}
+        acts = {name: ACTS[name](Scenery(world, accounts, seed)) for name in ACTS if name in markets}
         world.fund(OWNER, *callers)
         executor = deploy_executor(world, callers)
         async with StandInRelay(world.anvil.url, seed=seed, slot_seconds=slot_seconds) as relay:
-            settings = settings_of(world, relay, executor, folder, slot_seconds)
-            own = [*settings.markets[: AAVE in markets], *(_market(name, act) for name, act in acts.items())]
-            settings = settings.model_copy(update={"markets": tuple(own)})
+            settings = settings_of(world, relay, executor, folder, slot_seconds, acts)
             await _give_roles(world, settings, executor)
             yield Stage(world, tuple(acts.values()), relay, executor, settings)
-
-
-def _market(name: str, act: Act) -> Market:
-    return Market(protocol=name, address=act.address, from_block=BlockNumber(0))
 
 
 async def _give_roles(world: World, settings: Settings, executor: Address) -> None:
@@ -94,17 +86,16 @@ def factories(world: World) -> tuple[Factory, Factory]:
 
 
 def deploy_executor(world: World, callers: Sequence[Address]) -> Address:
-    """The real executor, where ``keeper deploy`` would put it, with the roles it needs."""
+    """The real executor, where ``keeper deploy`` would put it, and who may use it."""
     code = creation_code(OWNER, TREASURY, world.asset("WETH"), factories(world))
     address = create2_address(CREATE2_FACTORY, bytes(32), keccak(code))
     world.rpc.send(OWNER, CREATE2_FACTORY, "0x" + (bytes(32) + code).hex(), gas=GAS)
-    for targets, role in ((callers, Role.CALLER), ([world.layout.aave.pool], Role.MARKET)):
-        world.rpc.send(OWNER, address, "0x" + encode_set_roles(targets, role).hex())
+    world.rpc.send(OWNER, address, "0x" + encode_set_roles(callers, Role.CALLER).hex())
     return address
 
 
 def settings_of(
-    world: World, relay: StandInRelay, executor: Address, folder: Path, slot_seconds: int = SLOT_SECONDS
+    world: World, relay: StandInRelay, executor: Address, folder: Path, slot_seconds: int, acts: Mapping[str, Act]
 ) -> Settings:
     """The configuration an operator of this world would write."""
     values: dict[str, Any] = {
@@ -115,7 +106,7 @@ def settings_of(
             "block_time": slot_seconds,
             "wrapped_native": world.asset("WETH"),
         },
-        "markets": [{"protocol": "aave_v3", "address": world.layout.aave.provider, "from_block": 0}],
+        "markets": [{"protocol": name, "address": act.address, "from_block": 0} for name, act in acts.items()],
         "venues": [
             {"kind": KINDS[one.kind], "address": one.deployer, "init_code_hash": "0x" + one.init_hash.hex()}
             for one in factories(world)
