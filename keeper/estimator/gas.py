@@ -26,9 +26,9 @@ _BASE: Final = 60_000  # intrinsic gas, calldata, the executor's own guards
 _CALLS: Final[Mapping[Style, int]] = {  # what the market does
     Style.AAVE: 380_000,
     Style.PREFUND: 1_000_000,  # Venus through its Liquidator takes 900,000
-    Style.CALLBACK: 200_000,
-    Style.CLIP: 400_000,
-    Style.BOUNTY: 400_000,
+    Style.CALLBACK: 350_000,
+    Style.CLIP: 600_000,
+    Style.BOUNTY: 1_000_000,
     Style.TAKEOVER: 2_200_000,
 }
 _BAD_DEBT: Final = 90_000  # clearing each further debt of an emptied account

@@ -1,10 +1,12 @@
 """No protocol is known outside its folder but by the registry; what is shown of it and measured on it may name it."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import keeper
+from keeper.core.plans import Style
 from keeper.registry import PROTOCOLS
 
 PACKAGE = Path(keeper.__file__).parent
@@ -75,3 +77,18 @@ def test_every_protocol_has_a_folder_a_line_and_tests() -> None:
     about = {path: path.read_text() for path in tests.rglob("test_*.py")}
     for protocol in PROTOCOLS:
         assert any(f"keeper.protocols.{protocol}" in text for text in about.values()), protocol
+
+
+def test_the_recipe_was_followed_literally() -> None:
+    """Every page that the README's recipe names is there, of the protocol that it says was added so."""
+    text = (PACKAGE.parent / "README.md").read_text()
+    recipe = text.partition("### Add a protocol\n")[2].partition("\n### ")[0]
+    (example,) = re.findall(r"`(\w+)` was added by these steps", recipe)
+    assert example in PROTOCOLS
+    pages = re.findall(r"`(\w+\.py)`", recipe)
+    assert len(pages) > 10
+    assert [page for page in pages if not (PACKAGE / "protocols" / example / page).exists()] == []
+    elsewhere = re.findall(r"`((?:keeper|tests)/[\w/]+\.\w+)`", recipe)
+    assert [path for path in elsewhere if not (PACKAGE.parent / path).exists()] == []
+    styles = re.findall(r"^ *\| `([A-Z]+)` \|", recipe, re.MULTILINE)
+    assert styles == [style.name for style in Style]
