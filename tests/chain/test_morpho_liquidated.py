@@ -45,7 +45,6 @@ async def allow(at: Stage, morpho: Morpho, offer: Address, keeper: Keeper) -> No
         at.world.rpc.send(OWNER, at.executor, "0x" + encode_set_roles([target], role).hex())
 
 
-@pytest.mark.slow
 async def test_bundles_land_and_profit_is_what_was_predicted(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

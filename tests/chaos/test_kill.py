@@ -68,4 +68,4 @@ async def test_killed_a_few_times(world: World, tmp_path: Path, seed: int, make:
 @pytest.mark.slow
 @of_every_protocol
 async def test_killed_many_times(world: World, tmp_path: Path, seed: int, make: MakeScene) -> None:
-    await survives(world, tmp_path / "state.sqlite", seed + 1, 100 if make is aave_v3 else 30, make)
+    await survives(world, tmp_path / "state.sqlite", seed + 1, 100 if make is aave_v3 else 15, make)

@@ -133,7 +133,7 @@ def test_random_liquidations(world: World, seed: int) -> None:
 
 @pytest.mark.slow
 def test_many_random_liquidations(world: World, seed: int) -> None:
-    seen = play(world, seed + 1, rounds=700)
+    seen = play(world, seed + 1, rounds=480)
     assert seen.total() >= 500
     assert min(seen[kind] for kind in ("seized", "shares", "reverted", "bad debt")) > 20
 
