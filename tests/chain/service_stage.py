@@ -131,6 +131,18 @@ class Service:
             assert time.monotonic() < end, answer
             await asyncio.sleep(0.2)
 
+    async def unready(self, reasons: Sequence[str], beat: Callable[[], Any]) -> None:
+        """Wait for /readyz to say no for these reasons alone; a busy machine may have others for a while."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            status, text = await self.get("/readyz")
+            found = [one["reason"] for one in json.loads(text)["reasons"]]
+            if (status, found) == (503, list(reasons)):
+                return
+            assert time.monotonic() < end, text
+            await beat()
+            await asyncio.sleep(0.2)
+
     def check_lines(self) -> None:
         """Every line keeps to the schema."""
         assert [said for line in self.lines for said in problems(line)] == []

@@ -77,8 +77,7 @@ async def test_the_kill_switch_stops_sending_and_a_reload_changes_what_it_may(tm
         await service.until("indexer.caught_up")
         await at.crash()
         await service.until("opportunity.planned", 2, at.slot)
-        status, text = await service.get("/readyz")
-        assert (status, [one["reason"] for one in json.loads(text)["reasons"]]) == (503, ["halted"])
+        await service.unready(["halted"], at.slot)
         assert at.spent() == before
         assert not service.of("submission.sent")
         weak = next(iter(json.loads((await service.get("/opportunities"))[1])["skips"]))
