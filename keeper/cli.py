@@ -45,7 +45,12 @@ class Command:
 
 def _accounts(parser: ArgumentParser) -> None:
     parser.add_argument("--block", type=_natural, metavar="N", help="as of this block; the head when left out")
-    parser.add_argument("--sort", choices=["health"], default="health", help="what comes first: the least healthy")
+    parser.add_argument(
+        "--sort", choices=["health", "price"], default="health",
+        help="what comes first: the least healthy, or who needs the smallest move of the price of --asset",
+    )  # fmt: skip
+    parser.add_argument("--asset", metavar="SYM", help="whose price moves: a symbol or an address")
+    parser.add_argument("--price", type=_price, metavar="P", help="only who flips at this price of --asset")
     parser.add_argument("--limit", type=_natural, metavar="N", help="no more than so many")
     parser.add_argument("--json", action="store_true", help="one object a line")
 
@@ -255,6 +260,12 @@ def _natural(text: str) -> int:
     return int(text)
 
 
+def _price(text: str) -> str:
+    if not re.fullmatch(r"\d{1,30}(\.\d{1,30})?", text, re.ASCII):
+        raise ValueError(text)
+    return text
+
+
 def _shock(text: str) -> tuple[str, int]:
     match = re.fullmatch(r"([^=]+)=([+-]?)(\d{1,5})(?:\.(\d{1,2}))?%", text, re.ASCII)
     if match is None:
@@ -265,6 +276,7 @@ def _shock(text: str) -> tuple[str, int]:
     return match[1], -change if match[2] == "-" else change
 
 
+_price.__name__ = "price"
 _shock.__name__ = "shock (SYM=-20%)"
 _natural.__name__ = "whole number"  # what argparse calls it
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from keeper.books import Desk, desk
+from keeper.commands import turning
 from keeper.commands.tables import fixed, show
 from keeper.core.ports import Health, Quarantine
 from keeper.core.units import MAX_U256, WAD, Address
-from keeper.errors import Exit
+from keeper.errors import ConfigError, Exit
 from keeper.indexer.audit import live_rows
 from keeper.output import emit
 from keeper.progress_bar import reporter
@@ -41,6 +42,8 @@ class Line:
 
 async def accounts(settings: Settings, args: Namespace) -> int:
     """The book at the head or at a block."""
+    if args.price is not None or args.sort == "price":
+        return await _by_price(settings, args)
     with reporter() as report:
         async with desk(settings, args.block, report) as at:
             every = list(_lines(at))
@@ -50,6 +53,23 @@ async def accounts(settings: Settings, args: Namespace) -> int:
             emit(_record(line, at))
     else:
         show(f"{len(chosen)} of {len(every)} accounts at block {at.block.number}", COLUMNS, map(_cells, chosen))
+    return Exit.DONE
+
+
+async def _by_price(settings: Settings, args: Namespace) -> int:
+    """Accounts by the price of an asset that turns them."""
+    if args.asset is None:
+        raise ConfigError("--sort price and --price need --asset: the symbol or the address of what moves")
+    with reporter() as report:
+        async with desk(settings, args.block, report) as at:
+            found = await turning.turns(at, args.asset, args.price, args.limit)
+            if args.json:
+                for turn in found:
+                    emit(turning.record(turn, at))
+            else:
+                what = f"flip at {args.price}" if args.price is not None else f"by the price of {args.asset}"
+                title = f"{len(found)} accounts {what} at block {at.block.number}"
+                show(title, turning.COLUMNS, map(turning.cells, found))
     return Exit.DONE
 
 

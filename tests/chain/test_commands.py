@@ -58,6 +58,42 @@ def test_accounts_are_the_pool_s_own_numbers(crowded: tuple[World, list[Borrower
     assert factors[-1] == MAX_U256
 
 
+def test_prices_that_turn_accounts_are_those_of_the_pool(seed: int, tmp_path: Path) -> None:
+    """At each price told the pool calls the account liquidatable, and a unit before it does not."""
+    with make_world() as world:
+        world.borrowers(CROWD, seed)
+        words = ("accounts", "--config", str(configured(tmp_path, world)), "--json", "--asset", "WETH")
+        found = records(keeper(*words, "--sort", "price"))
+        assert len(found) >= 5
+        assert [int(one["away_bps"]) for one in found] == sorted(int(one["away_bps"]) for one in found)
+        now = world.price("WETH")
+        assert {one["price"] for one in found} == {str(now)}
+        first = found[:6]
+        proxy = world.layout.feeds["WETH"].proxy
+        code = world.anvil.rpc.rpc("eth_getCode", proxy, "latest")
+        for one in first:
+            turn, step = int(one["liquidation_price"]), 1 if one["falling"] else -1
+            for price, below in ((turn, True), (turn + step, False)):
+                world.anvil.rpc.rpc("anvil_setCode", proxy, f"0x7f{price:064x}5f5260205ff3")  # answers so, from now on
+                assert (world.account_data(Address(one["account"])).health_factor < WAD) is below
+        world.anvil.rpc.rpc("anvil_setCode", proxy, code)
+        nearest = int(first[0]["liquidation_price"])
+        whole = f"{nearest // 10**8}.{nearest % 10**8:08d}"
+        flips = {one["account"] for one in records(keeper(*words, "--price", whole))}
+        assert first[0]["account"] in flips
+        assert flips == {
+            one["account"]
+            for one in found
+            if (
+                int(one["liquidation_price"]) >= nearest if one["falling"] else int(one["liquidation_price"]) <= nearest
+            )
+        }
+        lost = keeper(*words[:3], "--sort", "price")
+        assert lost.returncode == 2
+        assert "--asset" in said(lost)[0]
+        assert "no market has it" in said(keeper(*words[:3], "--asset", "NONE", "--sort", "price"))[0]
+
+
 def test_the_table_has_the_same_accounts_in_full(config: Path) -> None:
     lines = script("accounts", "--config", str(config), "--limit", "5").stdout.splitlines()
     exact = records(keeper("accounts", "--config", str(config), "--limit", "5", "--json", "--sort", "health"))
