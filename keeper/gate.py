@@ -15,7 +15,7 @@ from keeper.core.plans import Plan, Reason
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 from keeper.estimator.risk import Breaker, LossCaps, Losses, Phase, Trip
 from keeper.estimator.world import Risk
-from keeper.executor.attempt import Attempt
+from keeper.executor.attempt import Attempt, Behind
 from keeper.executor.executor import Executor
 from keeper.executor.lifecycle import Change
 from keeper.log import get_logger
@@ -133,6 +133,18 @@ class Gate:
             self.attempts = await self._executor.submit(self._allowed(plans), head, self._steps())
         elif not before:
             await self._executor.withdraw(f"halted by {', '.join(self.halts)}")
+
+    async def follow(
+        self, plans: Sequence[Plan], head: Block, behind: Behind, steps: Mapping[str, float]
+    ) -> Sequence[Attempt]:
+        """Plans for right behind a transaction that is not on chain yet."""
+        if {**self._halted(), **self._limits.halts()}:
+            return ()
+        return await self._executor.follow(self._allowed(plans), head, behind, steps)
+
+    async def presign(self, plans: Sequence[Plan], head: Block) -> int:
+        """Plans that may be next, signed before."""
+        return await self._executor.presign(plans, head)
 
     def _allowed(self, plans: Sequence[Plan]) -> Sequence[Plan]:
         if self._limits.breaker.phase is not Phase.HALF_OPEN:

@@ -9,7 +9,7 @@ Laws
 - Who is named is below 1 at that price, exactly, and is not already without it: that is the next block's business.
 - A plan is kept until something moves that it was made of: the account's row, the weight or the price of one of its
   columns, a pool it trades in, the base fee, the calendar. What its transaction says besides is nobody's here.
-- Preparing takes what time it is given, a plan at a time; the shelf is bounded.
+- Preparing takes what time it is given, a plan at a time, and rests as long as it works; the shelf is bounded.
 """
 
 import asyncio
@@ -82,6 +82,11 @@ class Reflex:
 
     def __len__(self) -> int:
         return len(self._shelf)
+
+    @property
+    def plans(self) -> list[Plan]:
+        """Everything that is ready."""
+        return [kept.plan for kept in self._shelf.values()]
 
     # a price comes -------------------------------------------------------------------------------------------------
 
@@ -161,10 +166,11 @@ class Reflex:
             if time.perf_counter() > end or len(self._shelf) >= SHELF:
                 return
             if (market.id, row, asset) not in self._shelf:
+                began = time.perf_counter()
                 made = self._make(market, post, row, asset, near, world)
                 if made is not None:
                     self._shelf[market.id, row, asset] = made
-                await asyncio.sleep(0)
+                await asyncio.sleep(time.perf_counter() - began)  # as long as it took: the loop has other work
 
     @staticmethod
     def _holds(kept: Prepared, key: Key, post: Post, world: World) -> bool:

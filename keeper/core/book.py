@@ -258,6 +258,11 @@ class Book:
         moved, self._moved = self._moved, set()
         return moved
 
+    @property
+    def still(self) -> bool:
+        """Nothing changed since ``moved`` was asked last."""
+        return not self.changes and self._moved is not None and not self._moved
+
     def _move(self, changes: list[Change]) -> None:
         if self._moved is not None:
             self._moved |= touched(changes)

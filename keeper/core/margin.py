@@ -11,7 +11,7 @@ them. Prices, interest and parameters are in the weights. What is not linear is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,4 +69,21 @@ class Margin(Protocol):
 
         ``prices`` of some assets replace what the oracle says, where it says anything: the book is not touched.
         """
+        ...
+
+
+class Foreseen(NamedTuple):
+    """A price that the oracle would give."""
+
+    asset: Address
+    price: int
+    source: Address  # the contract that the oracle asks, whose answer it would be
+
+
+@runtime_checkable
+class Foresight(Protocol):
+    """What some adapters can tell beside: which prices follow from a feed's answer."""
+
+    def foreseen(self, book: Book, feed: Address, answer: int) -> Sequence[Foreseen]:
+        """The prices if that feed answered so; none when it is no feed of this market, or more goes into the price."""
         ...

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from keeper.core.events import Block
+from keeper.core.foretold import Trigger
 from keeper.core.journal import OPEN, Entry, State, Variant
 from keeper.core.plans import Plan
 from keeper.core.submissions import Submission, Window
 from keeper.core.units import BPS, Address, BlockNumber, Timestamp
 from keeper.errors import SignerError, SimulationError
 from keeper.estimator.gas import ETHEREUM, FeeRule, next_base_fee, worst_base_fee
-from keeper.executor.evm import Target
+from keeper.executor.evm import NO_ANSWERS, Answers, Target
 from keeper.executor.fanout import Fanout
 from keeper.executor.records import Records
 from keeper.executor.signer import Signer
@@ -59,6 +60,21 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """What a transaction is to land right behind, and what price sources answer then."""
+
+    trigger: Trigger
+    answers: Answers
+
+    def put(self, submission: Submission) -> Submission:
+        """The same submission, behind it: by its name, or as a bundle of both where it is public."""
+        name, raw = self.trigger.name, self.trigger.raw
+        if raw is None:
+            return replace(submission, trigger=name)
+        return replace(submission, raw_txs=(raw, *submission.raw_txs), tx_hashes=(name, *submission.tx_hashes))
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A transaction of an entry, not yet signed. ``until``: the last block in which it can do anything."""
 
@@ -66,6 +82,7 @@ class Job:
     tx: Transaction
     plan: Plan | None
     until: BlockNumber
+    behind: Behind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,7 @@ class Outbox:
         self._revision = 0
         self._out: dict[str, dict[BlockNumber, Submission]] = {}  # handed over, by entry and block
         self._sending: dict[str, set[asyncio.Task[object]]] = {}
+        self.presigned: dict[Transaction, SignedTransaction] = {}  # for who may be next; never sent without its turn
 
     def at(self, head: Block) -> None:
         """A new head: what names older blocks is over."""
@@ -144,7 +162,9 @@ class Outbox:
 
     async def _simulate(self, job: Job, head: Block, target: BlockNumber) -> Passed | Failed:
         try:
-            result = await self._simulator.run(job.tx, job.entry.eoa, job.plan, self._pace.target(head, target))
+            answers = job.behind.answers if job.behind else NO_ANSWERS
+            at = self._pace.target(head, target)
+            result = await self._simulator.run(job.tx, job.entry.eoa, job.plan, at, answers)
         except SimulationError as error:
             result = Failed("unavailable", str(error))
         if isinstance(result, Failed):
@@ -180,6 +200,8 @@ class Outbox:
         for variant in entry.variants[-1:]:
             if decode(variant.raw)[0] == job.tx:
                 return SignedTransaction(variant.raw, variant.tx, entry.eoa, entry.nonce)
+        if (ready := self.presigned.get(job.tx)) is not None and ready.sender == entry.eoa:
+            return ready
         return await self._signer.sign(entry.eoa, job.tx)
 
     def _recorded(self, job: Job, signed: SignedTransaction) -> Entry | None:
@@ -208,6 +230,7 @@ class Outbox:
         submission = passed.submission(
             job.entry.id, signed.raw, signed.hash, window, now + self._pace.patience, self._revision
         )
+        submission = job.behind.put(submission) if job.behind else submission
         self._out.setdefault(job.entry.id, {})[passed.target] = submission
         tasks = self._sending.setdefault(job.entry.id, set())
         task: asyncio.Task[object] = asyncio.create_task(self._fanout.submit(submission))

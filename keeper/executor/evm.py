@@ -7,9 +7,10 @@ value; a simulation that could not be run is a ``SimulationError``, and then not
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -28,6 +29,9 @@ PROBE_CODE: Final = "0x41315f5260205ff3"  # COINBASE BALANCE PUSH0 MSTORE 0x20 P
 PROBE_GAS: Final = 30_000
 WORD_DIGITS: Final = 66  # of a word in hex, with its 0x
 ASKER: Final = Address("0x" + keccak(b"keeper: asks the probe")[-20:].hex())
+
+Answers = Mapping[Address, int]
+NO_ANSWERS: Final[Answers] = MappingProxyType({})
 
 
 class Node(Protocol):
@@ -72,15 +76,21 @@ class _Block(msgspec.Struct, frozen=True):
 
 
 async def simulate(
-    node: Node, txs: Sequence[tuple[Address, Transaction]], target: Target, within: float = WITHIN
+    node: Node,
+    txs: Sequence[tuple[Address, Transaction]],
+    target: Target,
+    within: float = WITHIN,
+    answers: Answers = NO_ANSWERS,
 ) -> tuple[Simulation, ...]:
     """Run transactions, each with its sender, one after the other at the top of the target block.
 
-    When the node refuses to run the sequence (a sender who cannot pay), all of it fails with that reason.
+    ``answers``: contracts that answer a number to whatever they are asked, as price sources will once another
+    transaction landed. When the node refuses to run the sequence (a sender who cannot pay), all of it fails with that
+    reason.
     """
     refusals = [unsendable(tx, target) for _, tx in txs]
     runnable = [one for one, refusal in zip(txs, refusals, strict=True) if refusal is None]
-    results = iter(await _run(node, runnable, target, within) if runnable else ())
+    results = iter(await _run(node, runnable, target, within, answers) if runnable else ())
     return tuple(next(results) if refusal is None else _failed(refusal) for refusal in refusals)
 
 
@@ -106,9 +116,12 @@ def intrinsic_gas(tx: Transaction) -> int:
 
 
 async def _run(
-    node: Node, txs: Sequence[tuple[Address, Transaction]], target: Target, within: float
+    node: Node, txs: Sequence[tuple[Address, Transaction]], target: Target, within: float, answers: Answers
 ) -> list[Simulation]:
-    params = ({"blockStateCalls": [_block(txs, target)], "validation": True}, {"blockHash": target.parent.hash})
+    params = (
+        {"blockStateCalls": [_block(txs, target, answers)], "validation": True},
+        {"blockHash": target.parent.hash},
+    )
     try:
         async with asyncio.timeout(within):
             answer = await node.request("eth_simulateV1", params)
@@ -130,7 +143,7 @@ def _results(block: _Block, count: int) -> list[Simulation]:
     return [_result(call, delta) for call, delta in zip(block.calls[1::2], grown, strict=True)]
 
 
-def _block(txs: Sequence[tuple[Address, Transaction]], target: Target) -> dict[str, object]:
+def _block(txs: Sequence[tuple[Address, Transaction]], target: Target, answers: Answers) -> dict[str, object]:
     """The target block with a probe before, between and after the transactions."""
     probe: dict[str, object] = {
         "from": ASKER,
@@ -150,7 +163,11 @@ def _block(txs: Sequence[tuple[Address, Transaction]], target: Target) -> dict[s
             "feeRecipient": target.fee_recipient,
             "gasLimit": hex(target.parent.gas_limit + PROBE_GAS * (len(txs) + 1)),
         },
-        "stateOverrides": {PROBE: {"code": PROBE_CODE}, ASKER: {"balance": hex(2**96)}},
+        "stateOverrides": {
+            PROBE: {"code": PROBE_CODE},
+            ASKER: {"balance": hex(2**96)},
+            **{source: {"code": f"0x7f{answer:064x}5f5260205ff3"} for source, answer in answers.items()},
+        },
         "calls": calls,
     }
 

@@ -27,7 +27,7 @@ from keeper.core.units import Address, BlockNumber, Wei
 from keeper.errors import EndpointsUnavailable, RpcError
 from keeper.estimator.gas import worst_base_fee
 from keeper.executor.announce import announce
-from keeper.executor.attempt import Attempt, Job, Outbox, Pace
+from keeper.executor.attempt import Attempt, Behind, Job, Outbox, Pace
 from keeper.executor.fanout import Fanout
 from keeper.executor.lifecycle import Change, Lifecycle
 from keeper.executor.node import Node
@@ -36,7 +36,7 @@ from keeper.executor.records import Records
 from keeper.executor.signer import Signer
 from keeper.executor.simulate import Failed, Simulator
 from keeper.executor.tracker import Tracker
-from keeper.executor.transaction import Transaction, decode
+from keeper.executor.transaction import SignedTransaction, Transaction, decode
 from keeper.log import get_logger
 from keeper.store.journal import Journal
 
@@ -87,6 +87,7 @@ class Executor:
         self._planning: dict[str, Accounts] = {}  # plans that the journal does not know yet
         self._stuck: list[tuple[Address, int]] = []
         self._steps: dict[str, Mapping[str, float]] = {}  # of entries that are not final
+        self._behind: dict[str, Behind] = {}  # what open entries have to follow
         self._closing = False
 
     # what others see -----------------------------------------------------------------------------------------------
@@ -154,6 +155,50 @@ class Executor:
         self._timed(jobs, {**steps, "send": round(time.perf_counter() - started, 6)})
         return (*refused, *(one for one in done if one is not None))
 
+    async def follow(
+        self, plans: Sequence[Plan], head: Block, behind: Behind, steps: Mapping[str, float] = _NO_STEPS
+    ) -> tuple[Attempt, ...]:
+        """Do what is worth doing right behind a transaction that is not on chain yet. What is open stays as it is."""
+        started = time.perf_counter()
+        if self._closing or self._lifecycle.head is None or self._lifecycle.head.hash != head.hash:
+            return ()
+        opened = {account for entry in self._records.within(OPEN) for account in entry.accounts}
+        jobs: list[Job] = []
+        refused: list[Attempt] = []
+        for plan in plans:
+            accounts = _accounts(plan)
+            job = (
+                Failed("executor.in_flight", "it is open")
+                if accounts & opened
+                else self._job(plan, None, accounts, head)
+            )
+            if isinstance(job, Failed):
+                refused.append(Attempt(plan.opportunity_id, (), job))
+            else:
+                jobs.append(replace(job, behind=behind))
+                self._behind[job.entry.id] = behind
+        done = await asyncio.gather(*(self._pursue(job, head) for job in jobs))
+        self._timed(jobs, {**steps, "send": round(time.perf_counter() - started, 6)})
+        return (*refused, *done)
+
+    async def presign(self, plans: Sequence[Plan], head: Block) -> int:
+        """Have transactions of plans that may be next signed before; how many are. Others than these are forgotten."""
+        ready: dict[Transaction, SignedTransaction] = {}
+        for plan in plans:
+            found = self._nonces.next(self._records.entries.values(), plan.gas_limit * plan.max_fee, head)
+            if found is None or self._closing:
+                continue
+            eoa, nonce = found
+            tx = self._transaction(plan, nonce, encode_plan(plan, self._setup.contract))
+            known = self._outbox.presigned.get(tx)
+            ready[tx] = known if known is not None and known.sender == eoa else await self._signer.sign(eoa, tx)
+        self._outbox.presigned = ready
+        return len(ready)
+
+    def _transaction(self, plan: Plan, nonce: int, data: bytes) -> Transaction:
+        to = self._setup.contract.address
+        return Transaction(self._setup.chain_id, nonce, plan.tip, plan.max_fee, plan.gas_limit, to, data)
+
     def _timed(self, jobs: Sequence[Job], steps: Mapping[str, float]) -> None:
         """Remember how long each new entry's first way out took, until its story is closed."""
         known = self._records.entries
@@ -183,7 +228,12 @@ class Executor:
                 _log.info("opportunity.skipped", opportunity_id=plan.opportunity_id, reason=job.reason, term=job.detail)
         planned: Accounts = frozenset().union(*(_accounts(job.plan) for job in jobs if job.plan))
         replaced += [entry for entry in waiting.values() if entry.accounts & planned]
-        jobs += [_again(entry) for entry in waiting.values() if not entry.accounts & planned]
+        self._behind = {name: behind for name, behind in self._behind.items() if name in waiting}
+        jobs += [
+            replace(_again(entry), behind=self._behind.get(entry.id))
+            for entry in waiting.values()
+            if not entry.accounts & planned
+        ]
         return jobs, refused, replaced
 
     def _job(self, plan: Plan, known: Entry | None, accounts: Accounts, head: Block) -> Job | Failed:
@@ -200,9 +250,7 @@ class Executor:
             entry = known or self._fresh(plan, accounts, head)
         if isinstance(entry, Failed):
             return entry
-        to = self._setup.contract.address
-        tx = Transaction(self._setup.chain_id, entry.nonce, plan.tip, plan.max_fee, plan.gas_limit, to, data)
-        return Job(entry, tx, plan, plan.deadline)
+        return Job(entry, self._transaction(plan, entry.nonce, data), plan, plan.deadline)
 
     def _fresh(self, plan: Plan, accounts: Accounts, head: Block) -> Entry | Failed:
         if any(accounts & others for others in self._planning.values()):

@@ -57,17 +57,25 @@ class Nonces:
         self.accounts = {eoa: Account(nonce, max(nonce, pool), Wei(balance)) for eoa, nonce, pool, balance in rows}
         self._watch_balances()
 
-    def lease(self, entries: Iterable[Entry], need: int, head: Block) -> tuple[Address, int] | None:
-        """An account that can pay ``need`` and has no holder, and its next nonce. Give it back when done planning."""
+    def next(self, entries: Iterable[Entry], need: int, head: Block) -> tuple[Address, int] | None:
+        """The account that would be leased now: it can pay ``need`` and has no holder; and its next nonce."""
         held = self._leased | {entry.eoa for entry in entries if self.holds(entry, head)} | self._suspect.keys()
         free = [eoa for eoa in self.signers if eoa not in held and self._can_pay(eoa, need)]
         if not free:
             return None
         eoa = min(free, key=lambda one: self._used.get(one, -1))
+        return eoa, self.accounts[eoa].nonce
+
+    def lease(self, entries: Iterable[Entry], need: int, head: Block) -> tuple[Address, int] | None:
+        """That account, held from now on. Give it back when done planning."""
+        found = self.next(entries, need, head)
+        if found is None:
+            return None
+        eoa, nonce = found
         self._turn += 1
         self._used[eoa] = self._turn
         self._leased.add(eoa)
-        return eoa, self.accounts[eoa].nonce
+        return eoa, nonce
 
     def take(self, eoa: Address) -> bool:
         """Lease this account; False: somebody has it."""

@@ -17,7 +17,7 @@ from keeper.core.plans import Plan, Witness
 from keeper.core.submissions import Bid, Simulated, Submission, Window
 from keeper.core.units import Address, Amount, BlockNumber, Bps, Hash, Wei, owner
 from keeper.errors import DecodeError, EndpointsUnavailable, RpcError, SignerError, SimulationError
-from keeper.executor.evm import WITHIN, Simulation, Target, simulate
+from keeper.executor.evm import NO_ANSWERS, WITHIN, Answers, Simulation, Target, simulate
 from keeper.executor.node import Node
 from keeper.executor.transaction import Transaction, decode
 
@@ -84,10 +84,15 @@ class Simulator:
         self._within = within
         self._slots = asyncio.Semaphore(abreast)
 
-    async def run(self, tx: Transaction, sender: Address, plan: Plan | None, target: Target) -> Passed | Failed:
-        """Whether the transaction may be sent for that block. Without a plan it has only to succeed."""
+    async def run(
+        self, tx: Transaction, sender: Address, plan: Plan | None, target: Target, answers: Answers = NO_ANSWERS
+    ) -> Passed | Failed:
+        """Whether the transaction may be sent for that block. Without a plan it has only to succeed.
+
+        ``answers``: of price sources, once the transaction that this one follows has landed.
+        """
         async with self._slots:
-            (done,) = await simulate(self._node, [(sender, tx)], target, self._within)
+            (done,) = await simulate(self._node, [(sender, tx)], target, self._within, answers)
         if not done.ok:
             return await self._refused(done, plan, target.parent)
         try:

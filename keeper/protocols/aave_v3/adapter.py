@@ -9,7 +9,7 @@ from typing import Final
 from keeper.core import calls
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
-from keeper.core.margin import Column, Exposures, Lines, Weights
+from keeper.core.margin import Column, Exposures, Foreseen, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
 from keeper.core.plans import Action, FundingKind, Reason, Role
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
@@ -129,6 +129,16 @@ class AaveV3:
         if self._confirm is None or self._confirm.view is not view:
             self._confirm = Confirm(view)
         return self._confirm.below(book, rows, prices or {})
+
+    def foreseen(self, book: Book, feed: Address, answer: int) -> Sequence[Foreseen]:
+        """Assets whose price is that aggregator's answer as it is."""
+        if answer <= 0:
+            return []
+        return [
+            Foreseen(Address(asset), answer, Address(source.source))
+            for asset, source in book.facts("source").items()
+            if source.feed == feed
+        ]
 
     def actions(self, book: Book, row: int, at: Timestamp) -> Sequence[Action | Reason]:
         return actions(self.view(book, at), book, row)
