@@ -6,17 +6,19 @@ Laws
 - Nothing is sent without a signer, an executor and a relay: then keeper reads only, and says so.
 """
 
+import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import aiohttp
 
 from keeper.books import endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
+from keeper.contracts.encode import encode_plan
 from keeper.core.events import Block
 from keeper.core.submissions import Channel
 from keeper.core.units import BPS, WAD, ZERO_ADDRESS, Address, Bps, Timestamp, Wad, Wei
@@ -32,6 +34,7 @@ from keeper.executor.outside import Outside
 from keeper.executor.relays.registry import channels, failures_cost
 from keeper.executor.relays.transport import Transport
 from keeper.executor.signer import Signer
+from keeper.foresight import Foresight
 from keeper.gate import Gate, Halts, Limits
 from keeper.hands import contract_of, hands_of, outside_of, relays_of
 from keeper.indexer.indexer import Indexer
@@ -40,13 +43,17 @@ from keeper.indexer.market import Market
 from keeper.indexer.pools import PoolFeed
 from keeper.knowledge import Knowledge, channel, fee_rule
 from keeper.log import get_logger
+from keeper.pending import Hints, Mempool
 from keeper.pipeline import Pipeline
+from keeper.reflex import warm
 from keeper.settings import Settings
 from keeper.store.journal import Journal
 from keeper.store.store import Store
 from keeper.venues.book import VenueBook
 from keeper.venues.registry import VENUES
 from keeper.venues.route.search import Routing
+
+WARM: Final = 0.002  # seconds between two passes over the hot path
 
 log = get_logger()
 
@@ -79,7 +86,8 @@ class Keeper:
         self.listeners: list[Callable[[Moment], None]] = []
         self.gate: Gate | None = None
         self._signer, self._read_only, self._halted, self._meter = signer, read_only, halted, meter
-        self._restored = self._stopping = False
+        self.timed: list[Callable[[Mapping[str, float]], None]] = []  # told how long steps took outside of blocks
+        self._restored = self._stopping = self._frozen = False
         self._journal: Journal | None = None
         self._closing = AsyncExitStack()
 
@@ -130,7 +138,40 @@ class Keeper:
             sender=self.gate,
             block_time=settings.chain.block_time,
         )
+        self.foresight = self._foreseeing() if settings.pending.wanted else None
+        if self.foresight is not None:
+            opening.push_async_callback(self.foresight.close)
         self.live = self._following()
+
+    def _foreseeing(self) -> Foresight:
+        """Who hears of prices before they are on chain."""
+        if self.settings.pending.mempool and not self.settings.chain.ws:
+            raise ConfigError("pending.mempool: pending transactions are told by a websocket; add one to chain.ws")
+        contract = contract_of(self.settings) if self.gate is not None else None
+        return Foresight(
+            markets=lambda: self.indexer.markets,
+            lookout=self.pipeline.lookout,
+            encode=lambda plan: encode_plan(plan, contract) if contract is not None else b"",
+            sender=self.gate,
+            heard=self._took,
+        )
+
+    def _took(self, steps: Mapping[str, float]) -> None:
+        for listener in self.timed:
+            listener(steps)
+
+    def sources(self) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
+        """What has to run for foresight, by name."""
+        settings, foresight = self.settings, self.foresight
+        if foresight is None:
+            return {}
+        found: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+            f"hints {number}": Hints(str(url), foresight.hear).run
+            for number, url in enumerate(settings.pending.hints, start=1)
+        }
+        if settings.pending.mempool:
+            found["mempool"] = Mempool(settings.chain.ws, settings.chain.id, self.pool, foresight.hear).run
+        return found | {"warmth": lambda: warm(foresight.rehearse, WARM)}
 
     def _following(self) -> Live:
         settings = self.settings
@@ -220,6 +261,8 @@ class Keeper:
             self.limits.restore(self._journal, block, self.settings.chain.block_time)
             self._restored = True
         self.limits.at(block)
+        if self.foresight is not None:
+            self.foresight.begin()
         started = time.perf_counter()
         await self._venues().advance(self.indexer.tail, self._tokens())
         pools = time.perf_counter() - started
@@ -230,12 +273,22 @@ class Keeper:
         moment = Moment(block, packed, attempts, halts, {"pools": pools, **self.pipeline.steps})
         for listener in self.listeners:
             listener(moment)
+        if self.foresight is not None:
+            self.foresight.settle(block, self.pipeline.world(self.pipeline.target(block)))
+        self._freeze()
         await self.knowledge.try_tokens(block)
 
     def _tokens(self) -> Sequence[Address]:
         """Everything that may have to be sold or bought."""
         at = self.indexer.tip.timestamp if self.indexer.tip else Timestamp(0)
         return [token for market in self.indexer.markets for token in _traded(market, at)]
+
+    def _freeze(self) -> None:
+        """What a start leaves stays: the collector need not walk through it for ever."""
+        if not self._frozen:
+            self._frozen = True
+            gc.collect()
+            gc.freeze()
 
     def _venues(self) -> PoolFeed:
         """Pools of all assets of all markets, known once the markets were surveyed."""

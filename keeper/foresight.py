@@ -96,6 +96,16 @@ class Foresight:
         if self._sender is not None:
             await self._sender.presign(self.reflex.plans, head)
 
+    def rehearse(self) -> None:
+        """React to prices as they are: nobody flips, and the path stays warm."""
+        if self._moment is None or not self._still():
+            return
+        _, world = self._moment
+        for market in self._markets():
+            post = self._lookout.post(market) if market.surveyed is not None else None
+            if post is not None and post.now is not None and (asset := next(iter(post.now.assets.numbers), None)):
+                self.reflex.react(market, post, {asset: post.now.prices.get(asset, 0)}, world)
+
     # answers -------------------------------------------------------------------------------------------------------
 
     def hear(self, told: Foretold, trigger: Trigger) -> None:

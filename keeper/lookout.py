@@ -11,7 +11,8 @@ Laws
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -52,6 +53,7 @@ class Post:
         self.now: Table | None = None  # weights of the block that was looked at last
         self.at = Timestamp(0)  # its time
         self.found: frozenset[int] = frozenset()  # who was below 1 in it
+        self.steps: Mapping[str, float] = {}  # seconds that looking took
         self.moved: Collection[int] | None = None  # rows that changed before it; any may have
         self._nearby = Nearby(adapter, book)
 
@@ -59,15 +61,22 @@ class Post:
 
     async def below(self, at: Timestamp) -> list[int]:
         """Every account below 1 in a block with that timestamp, exactly."""
+        started = time.perf_counter()
         await self.follow()
+        followed = time.perf_counter()
         self.now, self.at = self.screen.weigh(self.book, at), at
         suspects = self.screen.flagged(self.now).tolist()
+        screened = time.perf_counter()
         found: list[int] = []
         for start in range(0, len(suspects), SLICE):
             if start:
                 await asyncio.sleep(0)
             found += self.adapter.liquidatable(self.book, suspects[start : start + SLICE], at)
         self.found = frozenset(found)
+        confirmed = time.perf_counter()
+        self.steps = {
+            "follow": followed - started, "screen": screened - followed, "confirm": confirmed - screened,
+        }  # fmt: skip
         return found
 
     async def follow(self) -> None:

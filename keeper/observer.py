@@ -95,6 +95,7 @@ class Observer:
         status.refused = reasons.counts
         status.queues |= {"reasons": lambda: reasons.waiting, "requests": lambda: keeper.pool.under_way}
         keeper.listeners.append(self.block)
+        keeper.timed.append(status.took)
         if (executor := keeper.executor) is not None:
             executor.listeners.append(self.change)
             status.queues["opportunities"] = lambda: len(executor.entries)
@@ -106,6 +107,8 @@ class Observer:
         status, plans = self._status, moment.packed.plans
         status.stands(moment.block, caught_up=True)
         status.took(moment.steps)
+        for attempt in moment.attempts:
+            status.took(attempt.steps)
         self._halted(moment.halts)
         self._purses()
         self._feeds(moment.block)

@@ -6,7 +6,7 @@ alone, and a stream that breaks is begun anew, for ever.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, Protocol
 
 import aiohttp
@@ -22,6 +22,7 @@ FIRST_PAUSE: Final = 0.2  # seconds before a stream is begun anew, doubled up to
 LAST_PAUSE: Final = 10.0
 SILENCE: Final = 60.0  # seconds without a byte; servers say something every 15
 LONGEST: Final = 1 << 20  # bytes of one hint
+ASKED: Final = 16  # names asked about at once
 _DATA: Final = b"data:"
 
 Hear = Callable[[Foretold, Trigger], None]
@@ -64,8 +65,12 @@ class Mempool:
 
     def __init__(self, urls: Sequence[str], chain_id: int, node: Node, hear: Hear) -> None:
         self._node, self._hear = node, hear
-        self._told = Subscription(
-            urls, Transaction, ("newPendingTransactions", True), chain_id=chain_id, hear=self._look
+        self._told = Subscription[Transaction | str](  # some nodes tell names alone
+            urls,
+            Transaction | str,  # type: ignore[arg-type]
+            ("newPendingTransactions", True),
+            chain_id=chain_id,
+            hear=self._look,
         )
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -74,22 +79,45 @@ class Mempool:
         async with self._told:
             await asyncio.Event().wait()
 
-    async def _look(self, transaction: Transaction) -> None:
-        """Most transactions bring nothing: that must cost nothing."""
-        told = foretold(transaction.to, transaction.input) if transaction.to is not None else None
+    async def _look(self, transaction: Transaction | str) -> None:
+        """Most transactions bring nothing: that must cost nothing. Of names alone only so many are asked about."""
+        if isinstance(transaction, str):
+            if len(self._tasks) < ASKED:
+                self._start(self._ask(transaction))
+        elif (told := _told(transaction)) is not None:
+            self._start(self._whole(told, transaction.hash))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, name: str) -> None:
+        """What a name stands for."""
+        found = await self._request("eth_getTransactionByHash", name)
+        try:
+            transaction = msgspec.convert(found, Transaction | None)
+        except msgspec.ValidationError:
+            return
+        told = None if transaction is None else _told(transaction)
         if told is not None:
-            task = asyncio.create_task(self._whole(told, transaction.hash))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            await self._whole(told, Hash(name))
 
     async def _whole(self, told: Foretold, name: Hash) -> None:
         """A bundle takes the bytes of what it follows."""
-        try:
-            raw = await self._node.request("eth_getRawTransactionByHash", (name,))
-        except (RpcError, EndpointsUnavailable):
-            return
+        raw = await self._request("eth_getRawTransactionByHash", name)
         if isinstance(raw, str) and len(raw) > len("0x"):
             self._hear(told, Trigger(name, bytes.fromhex(raw[2:])))
+
+    async def _request(self, method: str, name: str) -> object:
+        try:
+            return await self._node.request(method, (name,))
+        except (RpcError, EndpointsUnavailable):
+            return None
+
+
+def _told(transaction: Transaction) -> Foretold | None:
+    return None if transaction.to is None else foretold(transaction.to, transaction.input)
 
 
 class Hints:

@@ -14,6 +14,7 @@ Laws
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -104,7 +105,7 @@ class Pipeline:
         self._markets, self._liquidity = markets, liquidity
         self._policy, self._known, self._elsewhere, self._sender = policy, known, elsewhere, sender
         self._block_time = block_time
-        self._lookout, self.agenda = Lookout(), Agenda()
+        self.lookout, self.agenda = Lookout(), Agenda()
 
     def retune(self, policy: Policy) -> None:
         """What the operator wants from the next block on."""
@@ -113,18 +114,30 @@ class Pipeline:
     async def on_block(self, head: Block) -> Packed:
         """Everything that follows from a block whose changes are in the books."""
         started = time.perf_counter()
-        target = Target(BlockNumber(head.number + 1), Timestamp(head.timestamp + self._block_time), head)
+        target = self.target(head)
         candidates = [found async for found in self._confirm(target)]
         confirmed = time.perf_counter()
         packed = await self._plan(target, candidates)
         planned = time.perf_counter()
-        self.steps = {"confirm": confirmed - started, "plan": planned - confirmed}
+        self.steps = {**self._looked(), "find": confirmed - started, "plan": planned - confirmed}
         self._tell(packed, self.steps)
         if self._sender is not None:  # also without plans: what is open is tried again or asked back
             await self._sender.submit(packed.plans, head)
             self.steps = {**self.steps, "send": time.perf_counter() - planned}
         self._tend(target, packed)
         return packed
+
+    def target(self, head: Block) -> Target:
+        """The block that is planned for on a head."""
+        return Target(BlockNumber(head.number + 1), Timestamp(head.timestamp + self._block_time), head)
+
+    def _looked(self) -> Mapping[str, float]:
+        """Seconds of each step of looking, all markets together; ``find`` is these and what can be done about whom."""
+        steps: Counter[str] = Counter()
+        for market in self._markets():
+            if market.surveyed is not None:
+                steps.update(self.lookout.post(market).steps)
+        return steps
 
     # who -----------------------------------------------------------------------------------------------------------
 
@@ -134,7 +147,7 @@ class Pipeline:
         for market in self._markets():
             if market.surveyed is None:
                 continue
-            rows = await self._lookout.post(market).below(target.timestamp)
+            rows = await self.lookout.post(market).below(target.timestamp)
             prices = self._prices(market) if rows else None
             for row in rows:
                 account = market.book.account(row)
@@ -169,7 +182,7 @@ class Pipeline:
         """What can wait until everything is decided: fresh watch lists, who came near, and what is waited for."""
         for market in self._markets():
             if market.surveyed is not None:
-                self._lookout.post(market).tend(target.timestamp)
+                self.lookout.post(market).tend(target.timestamp)
         refused = {skip.account for skip in packed.skips}
         waiting = sorted(key for key in self.watch.unhealthy if key[1] in refused)
         if waiting or self.agenda.awaited:

@@ -112,6 +112,8 @@ class Service:
             supervisor.start("alerts", self._alerts.run)
             supervisor.start("kill switch", self._looking)
             supervisor.start("reload", self._reloading)
+            for name, source in self._keeper.sources().items():
+                supervisor.start(name, source)
             supervisor.start("watchdog", Watchdog(self.status).run)
             self._started()
             await supervisor.until(self._signals.stop)

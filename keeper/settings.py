@@ -70,6 +70,17 @@ class Market(_Section):
     from_block: Annotated[BlockNumber, Field(ge=0)] = Field(description="the block it was deployed in, or any before")
 
 
+class Pending(_Section):
+    """Prices that are not on chain yet. Nothing set: the chain's own prices only."""
+
+    mempool: bool = Field(default=False, description="read price reports in pending transactions, from chain.ws")
+    hints: Annotated[tuple[HttpUrl, ...], Items] = Field((), description="event streams of order-flow auctions to read")
+
+    @property
+    def wanted(self) -> bool:
+        return self.mempool or bool(self.hints)
+
+
 class Venue(_Section):
     """One place to swap."""
 
@@ -245,6 +256,7 @@ class Settings(BaseSettings):
     executor: Executor = Executor()
     signer: Signer = Signer()
     relays: Annotated[tuple[Relay, ...], Items] = Field((), description="channels to send through")
+    pending: Pending = Pending()
     policy: Policy = Policy()
     risk: Risk = Risk()
     store: Store = Store()

@@ -43,6 +43,7 @@ class Trigger:
 
 def foretold(to: Address, data: str) -> Foretold | None:
     """The answer that a call brings, if it brings one."""
+    to, data = Address(to.lower()), data.lower()
     if data[:_HEAD] == FORWARD:
         words = "0x" + data[_HEAD:]
         inner = _bytes(words, 1)

@@ -9,8 +9,8 @@ Laws
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from keeper.core.events import Block
@@ -94,6 +94,7 @@ class Attempt:
     refusal: Failed | None = None
     plan: Plan | None = None  # what was tried
     gas: int | None = None  # that it takes in the next block
+    steps: Mapping[str, float] = field(default_factory=dict)  # seconds of its way out into the first block
 
 
 class Outbox:
@@ -131,19 +132,22 @@ class Outbox:
         targets = range(head.number + 1, min(head.number + self._pace.window, job.until) + 1)
         done: list[BlockNumber] = []
         gas: int | None = None
+        steps: dict[str, float] = {}
         refusal: Failed | None = None if targets else Failed("expired", f"last block {job.until}")
         for target in map(BlockNumber, targets):
+            started = time.perf_counter()
             passed = await self._simulate(job, head, target)
+            steps.setdefault("simulate", time.perf_counter() - started)
             if isinstance(passed, Failed):
                 refusal = refusal if done else passed
                 break
             gas = gas or passed.sim.gas
-            if self._newest != head or not await self._send(job, passed):
+            if self._newest != head or not await self._send(job, passed, steps):
                 break
             done.append(target)
         if sending := self._sending.get(job.entry.id):
             await asyncio.wait(sending)
-        return Attempt(job.entry.id, tuple(done), refusal, job.plan, gas)
+        return Attempt(job.entry.id, tuple(done), refusal, job.plan, gas, steps)
 
     async def withdraw(self, entry: Entry) -> bool:
         """Ask relays to forget what may still land. False: there was nothing."""
@@ -175,17 +179,21 @@ class Outbox:
 
     # sending -------------------------------------------------------------------------------------------------------
 
-    async def _send(self, job: Job, passed: Passed) -> bool:
+    async def _send(self, job: Job, passed: Passed, steps: dict[str, float]) -> bool:
         """Sign, journal, hand over. False: the entry is decided, or nobody signs."""
+        started = time.perf_counter()
         try:
             signed = await self._signed(job)
         except SignerError as error:
             _log.error("opportunity.skipped", opportunity_id=job.entry.id, reason="signer", term=str(error))
             return False
+        steps.setdefault("sign", time.perf_counter() - started)
         entry = self._recorded(job, signed)
         if entry is None:
             return False
+        started = time.perf_counter()
         await self._records.saved()
+        steps.setdefault("journal", time.perf_counter() - started)
         entry = self._records.now(entry)
         if entry.state not in OPEN:
             return False

@@ -152,8 +152,9 @@ class Executor:
         jobs += [job for eoa, nonce in self._stuck if (job := self._clearing(eoa, nonce, head))]
         asked_back = (self._give_up(entry, "replaced") for entry in replaced)
         done = await asyncio.gather(*(self._pursue(job, head) for job in jobs), *asked_back)
-        self._timed(jobs, {**steps, "send": round(time.perf_counter() - started, 6)})
-        return (*refused, *(one for one in done if one is not None))
+        attempts = [one for one in done if one is not None]
+        self._timed(attempts, {**steps, "send": round(time.perf_counter() - started, 6)})
+        return (*refused, *attempts)
 
     async def follow(
         self, plans: Sequence[Plan], head: Block, behind: Behind, steps: Mapping[str, float] = _NO_STEPS
@@ -178,7 +179,7 @@ class Executor:
                 jobs.append(replace(job, behind=behind))
                 self._behind[job.entry.id] = behind
         done = await asyncio.gather(*(self._pursue(job, head) for job in jobs))
-        self._timed(jobs, {**steps, "send": round(time.perf_counter() - started, 6)})
+        self._timed(done, {**steps, "send": round(time.perf_counter() - started, 6)})
         return (*refused, *done)
 
     async def presign(self, plans: Sequence[Plan], head: Block) -> int:
@@ -199,13 +200,14 @@ class Executor:
         to = self._setup.contract.address
         return Transaction(self._setup.chain_id, nonce, plan.tip, plan.max_fee, plan.gas_limit, to, data)
 
-    def _timed(self, jobs: Sequence[Job], steps: Mapping[str, float]) -> None:
+    def _timed(self, attempts: Sequence[Attempt], steps: Mapping[str, float]) -> None:
         """Remember how long each new entry's first way out took, until its story is closed."""
         known = self._records.entries
         self._steps = {name: took for name, took in self._steps.items() if name in known}
-        for job in jobs:
-            if job.entry.id in known:
-                self._steps.setdefault(job.entry.id, steps)
+        for one in attempts:
+            if one.opportunity_id in known:
+                own = {name: round(seconds, 6) for name, seconds in one.steps.items()}
+                self._steps.setdefault(one.opportunity_id, {**steps, **own})
 
     def _assign(self, plans: Sequence[Plan], head: Block) -> tuple[list[Job], list[Attempt], list[Entry]]:
         """Each plan to the open entry it continues, or to a nonce of its own; the rest as it is, or asked back."""

@@ -20,7 +20,10 @@ from keeper.ops.values import RESOLVED, Feeds, Mode, Opportunity, Outcome, Peer,
 
 RECENT: Final = 1_000  # opportunities remembered
 JUDGED: Final = 200  # the last outcomes and settlements, by which keeper is judged
-BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+BUCKETS: Final = (  # seconds
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+    2.5, 5.0, 10.0,
+)  # fmt: skip
 SILENT: Final = 60.0  # seconds without a new block that mean trouble, unless blocks are slower than that
 SILENT_BLOCKS: Final = 5
 OLD: Final = 5.0  # seconds since the last look at the parts, after which what is known of them is not to be relied on

@@ -84,7 +84,7 @@ from_block = -1
             ),
             (
                 "environment KEEPER_CHAIN_ID: chain_id: unknown key; did you mean chain? known here:"
-                " chain, markets, venues, lenders, quoters, executor, signer, relays, policy, risk, store, ops"
+                " chain, markets, venues, lenders, quoters, executor, signer, relays, pending, policy, risk, store, ops"
             ),
             (
                 "flag --policy.tip: policy.tip = '0.5 wei': an amount has no fractions of a wei"
