@@ -7,10 +7,11 @@ Laws
 - Books, screens and the world of decisions are those of one block. While a block is being applied nothing is decided:
   what is heard waits, the newest answer of each feed, until the block's own decisions are done.
 - An announcement is heard once. What is remembered is bounded.
-- The loop is never held for longer than one plan takes, and preparing rests as long as it worked.
+- The loop is never held for longer than it takes to read an account; where others plan, it soon has its turn.
 """
 
 import asyncio
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -32,6 +33,7 @@ from keeper.reflex import Reaction, Reflex
 REMEMBERED: Final = 1_024  # announcements
 WAITING: Final = 256  # feeds
 PREPARING: Final = 3.0  # seconds a block
+SWITCH: Final = 0.0005  # seconds after which a thread that plans makes way for the loop
 
 log = get_logger()
 
@@ -60,6 +62,7 @@ class Foresight:
         """``heard`` is told the seconds that each step took, for every answer that flips somebody."""
         self.reflex = Reflex(encode)
         self.flips = 0
+        sys.setswitchinterval(SWITCH)
         self._markets, self._lookout, self._sender, self._heard = markets, lookout, sender, heard
         self._moment: tuple[Block, World] | None = None
         self._known: OrderedDict[Hash, None] = OrderedDict()

@@ -9,7 +9,8 @@ Laws
 - Who is named is below 1 at that price, exactly, and is not already without it: that is the next block's business.
 - A plan is kept until something moves that it was made of: the account's row, the weight or the price of one of its
   columns, a pool it trades in, the base fee, the calendar. What its transaction says besides is nobody's here.
-- Preparing takes what time it is given, a plan at a time, and rests as long as it works; the shelf is bounded.
+- Preparing takes what time it is given, and ends when the books move; it rests as long as it works. On the loop it
+  only reads: what takes long is decided in a thread, from values. The shelf is bounded.
 """
 
 import asyncio
@@ -162,12 +163,12 @@ class Reflex:
             for key, kept in self._shelf.items()
             if key[0] in posts and self._holds(kept, key, posts[key[0]], world)
         }
-        for market, post, row, asset, near in [one async for one in _heads(markets)]:
-            if time.perf_counter() > end or len(self._shelf) >= SHELF:
+        async for market, post, row, asset, near in _heads(markets):
+            if time.perf_counter() > end or len(self._shelf) >= SHELF or not post.book.still:
                 return
             if (market.id, row, asset) not in self._shelf:
                 began = time.perf_counter()
-                made = self._make(market, post, row, asset, near, world)
+                made = await self._make(market, post, row, asset, near, world)
                 if made is not None:
                     self._shelf[market.id, row, asset] = made
                 await asyncio.sleep(time.perf_counter() - began)  # as long as it took: the loop has other work
@@ -184,14 +185,17 @@ class Reflex:
             return False
         return all(abs(_weight(post, code, asset) - before) <= STILL * abs(before) for code, before in kept.weights)
 
-    def _make(self, market: Market, post: Post, row: int, asset: Address, near: Turn, world: World) -> Prepared | None:
-        """The plan for the price just beyond the one that flips an account."""
+    async def _make(
+        self, market: Market, post: Post, row: int, asset: Address, near: Turn, world: World
+    ) -> Prepared | None:
+        """The plan for the price just beyond the one that flips an account: read on the loop, decided in a thread."""
         flip, falling = near
         price, last = (int(flip * (1 - by if falling else 1 + by)) for by in (BEYOND, REACH))
-        plan = decide(world, self._candidate(market, post, row, {asset: price}, world))
+        weights = _weights(post, row, asset)
+        plan = await asyncio.to_thread(decide, world, self._candidate(market, post, row, {asset: price}, world))
         if isinstance(plan, Skip):
             return None
-        weights, data = _weights(post, row, asset), self._encode(plan)
+        data = self._encode(plan)
         return Prepared(plan, data, min(flip, last), max(flip, last), weights, _pools(plan, world), world.base_fee)
 
 
@@ -199,7 +203,9 @@ async def _heads(markets: Sequence[tuple[Market, Post]]) -> AsyncIterator[tuple[
     """The first of every list, then the second, and so on; without those who are below 1 already."""
     lists: list[list[tuple[Market, Post, int, Address, Turn]]] = []
     for market, post in markets:
-        for asset in post.now.assets.numbers if post.now is not None else ():
+        for asset in list(post.now.assets.numbers) if post.now is not None and post.book.still else ():
+            if not post.book.still:
+                return
             lists.append([(market, post, row, asset, near) for row, near in _first(post, asset)])
             await asyncio.sleep(0)
     for place in range(HEAD):

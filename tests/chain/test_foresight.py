@@ -145,6 +145,7 @@ async def test_right_behind_the_price_in_the_same_block(
         await keeper.block()
         await keeper.block()
         await keeper.prepared()
+        ready = {signed.hash for signed in keeper.play.executor._outbox.presigned.values()}
         book = keeper.indexer.markets[0].book
         digest = book.digest()
         source: Any = (
@@ -168,7 +169,8 @@ async def test_right_behind_the_price_in_the_same_block(
         assert len(slot.tx_hashes) == 2, [line for line in lines if line["log_level"] != "info"]
         assert statuses(stage, slot.tx_hashes) == ["0x1", "0x1"]
         (told,) = [line for line in lines if line["event"] == "oracle.foretold"]
-        assert (told["flips"], told["plans"], told["answer"]) == (1, 1, FALLEN)
+        assert (told["flips"], told["plans"], told["ready"], told["answer"]) == (1, 1, 1, FALLEN)
+        assert slot.tx_hashes[1] in ready  # signed before the price was known
         listening.cancel()
         await keeper.block()
         assert keeper.play.executor.total > 0
