@@ -37,6 +37,7 @@ from keeper.venues.route.search import Routing
 from keeper.venues.uniswap_v2.venue import UniswapV2
 from keeper.venues.uniswap_v3.venue import UniswapV3
 from tests.chain.executor_stage import ANVIL, CHAIN, Play, Stage, playing, relaying
+from tests.chain.service_stage import theatre
 
 ORACLE = PrivateKey(keccak(text="keeper test oracle"))
 FALLEN = 1_900 * USD
@@ -205,3 +206,22 @@ async def test_what_is_heard_while_a_block_is_applied_waits(
             hints.take(line)
         hear(FALLEN)
         assert foresight.flips == 2
+
+
+async def test_the_service_runs_with_it(tmp_path: Path, seed: int) -> None:
+    async with theatre(tmp_path, seed) as at:
+        at.configure(extra="[pending]\nmempool = true\n")
+        service = at.start()
+        await service.ready()
+        await at.crash()
+        await service.until("liquidation.included", 1, at.slot)
+        metrics = (await service.get("/metrics"))[1]
+        for task in ("mempool", "warmth"):
+            assert f'keeper_task_up{{task="{task}"}} 1.0' in metrics
+            assert f'keeper_task_restarts_total{{task="{task}"}} 0.0' in metrics
+        for step in ("follow", "screen", "confirm", "find", "plan", "send", "simulate", "sign", "journal"):
+            assert f'keeper_step_seconds_bucket{{le="+Inf",step="{step}"}}' in metrics
+        (first, *_) = [line for line in service.lines if line["event"] == "opportunity.planned"]
+        assert {"follow", "screen", "confirm", "plan"} <= set(first["steps_s"])
+        assert await at.stopped(service) == 0
+        service.check_lines()
