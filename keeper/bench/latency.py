@@ -21,6 +21,7 @@ from coincurve import PrivateKey
 
 from keeper.bench._bot import bot_seconds
 from keeper.bench.hot import POPULAR, Hot
+from keeper.bench.market import RESERVES
 from keeper.chain.socket import Subscription
 from keeper.chain.wire import Request, encode
 from keeper.core.events import Log, word
@@ -103,7 +104,7 @@ def message(raw: bytes) -> bytes:
 
 
 async def _measured(accounts: int) -> dict[str, Any]:
-    hot = Hot(accounts)
+    hot = Hot(accounts, RESERVES)
     await hot.look()
     await hot.prepare()
     price = _flipping(hot)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from keeper.bench import hot, latency, peer, rebuild, screen
+from keeper.bench import latency, peer, rebuild, screen
 from keeper.bench._bot import Bot
 from keeper.devnet.build import make_world
 
@@ -30,7 +30,7 @@ def test_the_screen_misses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_round_of_latency_ends_at_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "ROUNDS", 6)
     monkeypatch.setattr(latency, "UNCOUNTED", 2)
-    monkeypatch.setattr(hot, "_PATIENCE", 1.5)
+    monkeypatch.setattr(latency, "RESERVES", 6)
     monkeypatch.setattr(latency, "bot_seconds", lambda: ({"ask": 0.5, "sign": 0.5}, 250))
     figures = latency.run(2_000)
     assert figures["prepared"] > 0
