@@ -43,7 +43,7 @@ _PARTS: Final = (
 
 def contract_artifact(name: str) -> Artifact:
     """A contract of either package by its name."""
-    oracle = name in ("ChainlinkPriceFeedV2", "ChainlinkPriceFeedV3", "PriceFeedDispatcher")
+    oracle = name in ("ChainlinkPriceFeedV2", "ChainlinkPriceFeedV3", "PriceFeedDispatcher", "UniswapV3PriceFeed")
     return artifact(PERP_ORACLE if oracle else PERP_CURIE, f"artifacts/contracts/{name}.sol/{name}.json")
 
 
@@ -81,6 +81,13 @@ class PerpDeployer(Stage):
         self.advance(AGE)
         addresses = {name: part.address for name, part in parts.items()}
         return PerpLayout(parts["ClearingHouse"].address, quote.address, addresses, markets)
+
+    def add_perp_market(self, perp: PerpLayout, symbol: str) -> PerpLayout:
+        """One more market, as young as it is: without a mark price for the first ``AGE`` seconds."""
+        parts = {name: Contract(self.rpc, at, contract_artifact(name).abi) for name, at in perp.parts.items()}
+        quote = Contract(self.rpc, perp.quote, contract_artifact("QuoteToken").abi)
+        market = self._open_market(Deployer(self.rpc, ADMIN), parts, quote, symbol)
+        return msgspec.structs.replace(perp, markets={**perp.markets, symbol: market})
 
     def _quote_token(self) -> Contract:
         """The quote must sort above every base: it is created by whoever creates high addresses."""

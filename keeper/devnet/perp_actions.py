@@ -100,6 +100,17 @@ class Perp:
     def cancel_orders(self, sender: Address, maker: Address, symbol: str) -> Tx:
         return self.house.tx("cancelAllExcessOrders", maker, self.base(symbol), sender=sender)
 
+    def liquidate_collateral(self, liquidator: Address, trader: Address, symbol: str, amount: int) -> list[Tx]:
+        """Buys so much of a token of the margin of somebody who owes settlement tokens."""
+        vault, in_settlement = self.part("Vault"), False
+        paid = self.stage.hand_out("USDC", liquidator, 10**13, vault.address)
+        order = (trader, self.stage.asset(symbol), amount, in_settlement)
+        return [*paid, vault.tx("liquidateCollateral", *order, sender=liquidator)]
+
+    def quit(self, trader: Address, symbol: str) -> Tx:
+        """Ends a position in a market that was closed, at its last price."""
+        return self.house.tx("quitMarket", trader, self.base(symbol), sender=trader)
+
     # owners --------------------------------------------------------------------------------------------------------
 
     def add_collateral(self, symbol: str) -> None:
@@ -109,6 +120,15 @@ class Perp:
         feed = deployer.create(contract_artifact("ChainlinkPriceFeedV2"), proxy, _TWAP)
         config = (feed.address, _COLLATERAL_RATIO, _DISCOUNT, _CAP)
         deployer.call(self.part("CollateralManager"), "addCollateral", self.stage.asset(symbol), config)
+        deployer.flush()
+
+    def add_second_source(self, symbol: str) -> None:
+        """The index may come from the market's own pool from now on: should the feed stop answering."""
+        deployer = Deployer(self.stage.rpc, ADMIN)
+        feed = deployer.create(contract_artifact("UniswapV3PriceFeed"), self.layout.markets[symbol].pool)
+        dispatcher = self.base_token(symbol).call("getPriceFeed")
+        contract = Contract(self.stage.rpc, dispatcher, contract_artifact("PriceFeedDispatcher").abi)
+        deployer.call(contract, "setUniswapV3PriceFeed", feed.address)
         deployer.flush()
 
     def govern(self, part: str, function: str, *arguments: object) -> Tx:

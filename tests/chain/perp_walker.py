@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from keeper.core.units import WAD, Address
+from keeper.devnet.layout import ADMIN
+from keeper.devnet.perp import AGE
 from keeper.devnet.perp_actions import Perp
 from keeper.devnet.rpc import Reverted, Tx
 from keeper.devnet.world import World
@@ -28,9 +30,11 @@ class PerpWalk(Player):
     done: Counter[str] = field(default_factory=Counter)
     reverted: Counter[str] = field(default_factory=Counter)
     accounts: list[Address] = field(default_factory=list)
+    common: tuple[str, ...] = ("deposit", "open", "price")
     pauses: tuple[int, ...] = (1, 7, 16, 60, 600, 3600, 86_400, 5 * 86_400)
     orders: list[tuple[Address, str, Ticks]] = field(default_factory=list)
     opened: list[tuple[Address, str]] = field(default_factory=list)
+    markets: list[str] = field(default_factory=lambda: list(MARKETS))
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -50,27 +54,62 @@ class PerpWalk(Player):
             "liquidate": (12, self.liquidate),
             "cancel": (3, self.cancel),
             "update": (2, self.update),
+            "buy": (3, self.buy),
+            "debt": (1, self.bad_debt),
             "govern": (3, self.govern),
         }
         self.world.fund(*self.accounts)
-        self._first_liquidity()
+        self.world.rpc.send_all(self.perp.deposit(self.accounts[0], 50_000_000 * 10**6))
+        for symbol in MARKETS:
+            self._liquidity(symbol)
 
     def blocks(self, actions: int) -> Iterator[int]:
-        """Play until so many actions succeeded; yields block numbers."""
+        """Play until so many actions succeeded, with the events of a market's life between; yields block numbers."""
+        milestones = [
+            (0.3, self.list_another_market),
+            (0.35, self.grow_up),
+            (0.6, self.add_a_source),
+            (0.75, self.pause_a_market),
+            (0.85, self.close_a_market),
+        ]
         while self.actions < actions:
+            if milestones and self.actions >= milestones[0][0] * actions:
+                milestones.pop(0)[1]()
+                yield self.world.block_number()
             self.play_block()
             yield self.world.block_number()
 
-    def _first_liquidity(self) -> None:
-        maker = self.accounts[0]
-        txs = self.perp.deposit(maker, 50_000_000 * 10**6)
-        for symbol in MARKETS:
-            tick = self.tick(symbol)
-            ticks = ((tick - 9_000) // 60 * 60, (tick + 9_000) // 60 * 60)
-            quote = 4_000_000 * WAD
-            txs.append(self.perp.add_liquidity(maker, symbol, (quote * WAD // self.index(symbol), quote), ticks))
-            self.orders.append((maker, symbol, ticks))
-        self.world.rpc.send_all(txs)
+    def _liquidity(self, symbol: str) -> None:
+        """Of the first account, whose orders nobody here removes."""
+        maker, tick, quote = self.accounts[0], self.tick(symbol), 4_000_000 * WAD
+        ticks = ((tick - 9_000) // 60 * 60, (tick + 9_000) // 60 * 60)
+        amounts = (quote * WAD // self.index(symbol), quote)
+        self.submit([("liquidity", self.perp.add_liquidity(maker, symbol, amounts, ticks), False)])
+
+    # a market's life -----------------------------------------------------------------------------------------------
+
+    def list_another_market(self) -> None:
+        """Too young to be traded in: the pool's averages reach back further than it does."""
+        self.perp.layout = self.world.add_perp_market(self.perp.layout, "WSTETH")
+        self.markets.append("WSTETH")
+
+    def grow_up(self) -> None:
+        self.world.advance(AGE)
+        self._liquidity("WSTETH")
+
+    def add_a_source(self) -> None:
+        """From now on its index is viewed."""
+        self.perp.add_second_source("WSTETH")
+
+    def pause_a_market(self) -> None:
+        """Funding stops, and positions are valued at the index's last average."""
+        self.perp.base_token("LINK").send("pause", sender=ADMIN)
+        self.markets.remove("LINK")
+
+    def close_a_market(self) -> None:
+        """Positions are worth what the owner says, and can be ended."""
+        self.perp.base_token("LINK").send("close(uint256)", self.index("LINK") * 9 // 10, sender=ADMIN)
+        self.kinds["quit"] = (6, self.quit)
 
     # drawing -------------------------------------------------------------------------------------------------------
 
@@ -112,7 +151,7 @@ class PerpWalk(Player):
         return [self.perp.withdraw(trader, max(int(amount * share) if symbol == "USDC" else 1_000, 1), symbol)]
 
     def open(self) -> list[Tx]:
-        trader, symbol = self.trader(), self.random.choice(MARKETS)
+        trader, symbol = self.trader(), self.random.choice(self.markets)
         long, exact_in = self.random.random() < 0.5, self.random.random() < 0.5
         quote = int(self.free(trader) * self.random.choice([0.5, 3, 8, 9.8]))
         amount = quote if long == exact_in else quote * WAD // self.index(symbol)
@@ -127,8 +166,8 @@ class PerpWalk(Player):
         return [self.perp.close(*self.random.choice(self.opened))]
 
     def add(self) -> list[Tx]:
-        trader, symbol = self.trader(), self.random.choice(MARKETS)
-        known = [one for one in self.orders[2:] if one[1] == symbol]
+        trader, symbol = self.trader(), self.random.choice(self.markets)
+        known = [one for one in self.orders if one[1] == symbol]
         if known and self.random.random() < 0.3:
             trader, symbol, ticks = self.random.choice(known)
         else:
@@ -140,9 +179,9 @@ class PerpWalk(Player):
         return [self.perp.add_liquidity(trader, symbol, (quote * WAD // self.index(symbol), quote), ticks)]
 
     def remove(self) -> list[Tx]:
-        if len(self.orders) < 3:
+        if not self.orders:
             return self.add()
-        trader, symbol, ticks = self.random.choice(self.orders[2:])
+        trader, symbol, ticks = self.random.choice(self.orders)
         order = self.perp.part("OrderBook").call("getOpenOrder", trader, self.perp.base(symbol), *ticks)
         share = self.random.choice([0, 1, 2, 3, 3])
         return [self.perp.remove_liquidity(trader, symbol, ticks, order[0] * share // 3)]
@@ -151,14 +190,15 @@ class PerpWalk(Player):
         return [self.perp.settle(self.who())]
 
     def price(self) -> list[Tx]:
-        symbol = self.random.choice([*MARKETS, "WBTC"])
+        symbol = self.random.choice([*self.markets, "WBTC"])
         factor = self.random.choice([0.9, 0.97, 0.99, 1.01, 1.03, 1.1])
         return [self.world.set_price_tx(symbol, int(self.world.feed_price(symbol) * factor))]
 
     def liquidate(self) -> list[Tx]:
         house, balance = self.perp.house, self.perp.part("AccountBalance")
+        known = list(dict.fromkeys([*self.opened, *((one[0], one[1]) for one in self.orders)]))
         weak = []
-        for trader, symbol in dict.fromkeys([*self.opened, *((one[0], one[1]) for one in self.orders[2:])]):
+        for trader, symbol in self.random.sample(known, min(len(known), 10)):
             try:
                 value = house.call("getAccountValue", trader)
                 if value < balance.call("getMarginRequirementForLiquidation", trader):
@@ -170,21 +210,32 @@ class PerpWalk(Player):
         (trader, symbol), liquidator = self.random.choice(weak), self.trader()
         paid = self.perp.deposit(liquidator, 2_000_000 * 10**6)
         size = self.random.choice([0, 0, 0, self.perp.size(trader, symbol) // 3])
-        cancelled = [self.perp.cancel_orders(liquidator, trader, one) for one in MARKETS]
+        cancelled = [self.perp.cancel_orders(liquidator, trader, one) for one in self.markets]
         return [*paid, *cancelled, self.perp.liquidate(liquidator, trader, symbol, size)]
 
     def cancel(self) -> list[Tx]:
-        if len(self.orders) < 3:
+        if not self.orders:
             return self.add()
-        maker, symbol, _ = self.random.choice(self.orders[2:])
+        maker, symbol, _ = self.random.choice(self.orders)
         return [self.perp.cancel_orders(self.trader(), maker, symbol)]
 
+    def buy(self) -> list[Tx]:
+        """Somebody's collateral, of what he owes."""
+        return self.perp.liquidate_collateral(self.trader(), self.trader(), "WBTC", self.random.randint(1, 10**5))
+
+    def bad_debt(self) -> list[Tx]:
+        return [self.perp.part("Vault").tx("settleBadDebt", self.trader(), sender=self.trader())]
+
+    def quit(self) -> list[Tx]:
+        who = [trader for trader, symbol in dict.fromkeys(self.opened) if symbol == "LINK"]
+        return [self.perp.quit(self.random.choice(who or self.accounts), "LINK")]
+
     def update(self) -> list[Tx]:
-        return [self.perp.price_feed(self.random.choice(MARKETS)).tx("update", sender=self.who())]
+        return [self.perp.price_feed(self.random.choice(self.markets)).tx("update", sender=self.who())]
 
     def govern(self) -> list[Tx]:
         """One change of configuration, by the owner."""
-        base = self.perp.base(self.random.choice(MARKETS))
+        base = self.perp.base(self.random.choice(self.markets))
         part, function, arguments = self.random.choice(
             [
                 ("ClearingHouseConfig", "setMaxFundingRate", (self.random.choice([50_000, 100_000]),)),

@@ -20,10 +20,12 @@ from keeper.protocols.aave_v3.adapter import AaveV3
 from keeper.protocols.compound_v2.adapter import CompoundV2
 from keeper.protocols.maker_clip.adapter import MakerClip
 from keeper.protocols.morpho_blue.adapter import MorphoBlue
+from keeper.protocols.perp_curie.adapter import PerpCurie
 from keeper.registry import PROTOCOLS
 from keeper.store.store import Store
 from tests.chain.maker_walker import MakerWalk
 from tests.chain.morpho_walker import MorphoWalk
+from tests.chain.perp_walker import PerpWalk
 from tests.chain.player import Player
 from tests.chain.venus_walker import VenusWalk
 from tests.chain.walker import Walk
@@ -71,12 +73,19 @@ def maker_clip(world: World, seed: int, people: int) -> Scene:
     return Scene(walk, "maker_clip", chainlog, lambda: MakerClip(chainlog))
 
 
+def perp_curie(world: World, seed: int, people: int) -> Scene:
+    walk = PerpWalk(world, seed, people)
+    house = walk.perp.layout.clearing_house
+    return Scene(walk, "perp_curie", house, lambda: PerpCurie(house))
+
+
 MakeScene = Callable[[World, int, int], Scene]
 SCENES: Final[dict[str, MakeScene]] = {
     "aave_v3": aave_v3,
     "compound_v2": compound_v2,
     "morpho_blue": morpho_blue,
     "maker_clip": maker_clip,
+    "perp_curie": perp_curie,
 }
 of_every_protocol = pytest.mark.parametrize("make", SCENES.values(), ids=SCENES)
 _marked = [

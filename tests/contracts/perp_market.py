@@ -5,7 +5,6 @@ from pathlib import Path
 
 from keeper.chain.pool import Pool
 from keeper.core.book import Book
-from keeper.core.plans import Call
 from keeper.core.units import WAD, Address, Timestamp
 from keeper.devnet.perp_actions import Perp
 from keeper.devnet.rpc import Tx
@@ -85,14 +84,11 @@ def drop(market: Market, symbol: str, share: float, traded: Address = CAROL, *, 
 
 
 def taken(market: Market, action: Takeover, repay: int) -> int:
-    """What a liquidator without a contract earns, in units: all calls in one block, in order."""
-    world, vault = market.world, market.perp.layout.parts["Vault"]
-    world.rpc.send_all(world.hand_out("USDC", KEEPER, repay, vault))
+    """What a liquidator without a contract earns, in units: margin and all calls in one block, in order."""
+    world = market.world
+    margin = world.hand_out("USDC", KEEPER, repay, action.spender)
     before = world.balance("USDC", KEEPER)
-    in_one_block(world, action.calls(repay))
-    return world.balance("USDC", KEEPER) - before
-
-
-def in_one_block(world: World, calls: tuple[Call, ...]) -> None:
-    receipts = world.rpc.send_all([Tx(KEEPER, call.target, "0x" + call.data.hex()) for call in calls])
+    calls = [Tx(KEEPER, call.target, "0x" + call.data.hex()) for call in action.calls(repay)]
+    receipts = world.rpc.send_all([*margin, *calls])
     assert len({receipt["blockNumber"] for receipt in receipts}) == 1
+    return world.balance("USDC", KEEPER) - before - repay

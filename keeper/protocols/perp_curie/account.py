@@ -47,10 +47,6 @@ class Position(NamedTuple):
         return self.size - funding.debts(self.orders)[0]
 
     @property
-    def quote(self) -> int:
-        return self.notional - funding.debts(self.orders)[1]
-
-    @property
     def total_size(self) -> int:
         """With what its orders hold now; dust counts as nothing."""
         size = self.base + sum(funding.amounts(order, self.terms.place)[0] for order in self.orders)
@@ -62,7 +58,8 @@ class Position(NamedTuple):
 
     @property
     def net_quote(self) -> int:
-        return self.quote + sum(funding.amounts(order, self.terms.place)[1] for order in self.orders)
+        in_pool = sum(funding.amounts(order, self.terms.place)[1] for order in self.orders)
+        return self.notional - funding.debts(self.orders)[1] + in_pool
 
     @property
     def funding(self) -> int:
@@ -103,16 +100,6 @@ class Account(NamedTuple):
     def absolute(self) -> int:
         """Of all positions."""
         return sum(abs(position.value) for position in self.positions)
-
-    @property
-    def debt(self) -> int:
-        """What initial margin is asked for."""
-        base = sum(mul_div(min(one.base, 0), one.terms.price or 0, WAD) for one in self.positions)
-        return abs(min(sum(one.quote for one in self.positions), 0) + base)
-
-    def free(self, ratio: int) -> int:
-        """Margin that is left at a ratio; negative: too little."""
-        return min(self.collateral, self.value) - self.debt * ratio // RATIO
 
 
 def due(

@@ -55,7 +55,7 @@ class PerpCurie:
     # listening -----------------------------------------------------------------------------------------------------
 
     def sources(self, book: Book) -> frozenset[Address]:
-        """The contracts of the exchange, its base tokens, their price feeds and pools."""
+        """The contracts of the exchange, its base tokens, their dispatchers, price feeds and pools."""
         parts: facts.Parts | None = book.fact("parts")
         if parts is None:
             return frozenset({self._house})
@@ -63,7 +63,8 @@ class PerpCurie:
         found = {self._house, *contracts, parts.collateral_manager}
         for base, listing in book.facts("listing").items():
             found |= {Address(base), listing.pool}
-        found |= {feed.source for feed in book.facts("feed").values()}
+        for feed in book.facts("feed").values():
+            found |= {feed.source, feed.dispatcher}
         return frozenset(found - {ZERO_ADDRESS})
 
     def open(self, book: Book) -> Inquiry:

@@ -11,6 +11,8 @@ Laws
 
 from bisect import bisect_right
 
+import msgspec
+
 from keeper.protocols.perp_curie.facts import Index, Track
 from keeper.protocols.perp_curie.maths import SHORTEST_AVERAGE, divide
 from keeper.venues.uniswap_v3.ticks import sqrt_ratio
@@ -72,6 +74,27 @@ def index_average(index: Index, at: int, interval: int, cache: int) -> int | Non
     if then is None:
         return index.price
     return None if now < then else (now - then) // interval or index.price
+
+
+def noted(index: Index, at: int, interval: int, cache: int) -> Index:
+    """The feed once it was made to note its latest answer in a block with that timestamp; the same where it refuses."""
+    known = index
+    if index.at and (index.updated, index.price) != (index.at[-1], index.prices[-1]):
+        if index.updated <= index.at[-1]:
+            return index
+        if index.price != index.prices[-1]:
+            passed = index.cumulative[-1] + index.prices[-1] * (index.updated - index.at[-1])
+            known = _with(index, (*index.at, index.updated), (*index.cumulative, passed), (*index.prices, index.price))
+    elif not index.at:
+        known = _with(index, (index.updated,), (0,), (index.price,))
+    if interval != cache or at == index.cached_at:
+        return known
+    average = index_average(known, at, interval, cache)
+    return index if average is None else msgspec.structs.replace(known, cached=average, cached_at=at)
+
+
+def _with(index: Index, at: tuple[int, ...], cumulative: tuple[int, ...], prices: tuple[int, ...]) -> Index:
+    return msgspec.structs.replace(index, at=at, cumulative=cumulative, prices=prices)
 
 
 def _cumulative_price(index: Index, at: int) -> int | None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from keeper.core.units import div_up
 from keeper.protocols.perp_curie.facts import Fees
-from keeper.protocols.perp_curie.maths import RATIO, mul_div, scaled_down, scaled_up, wad_price
+from keeper.protocols.perp_curie.maths import DUST, RATIO, mul_div, scaled_down, scaled_up, wad_price
 from keeper.venues.uniswap_v3.pool import UniswapV3Pool
 from keeper.venues.uniswap_v3.ticks import MAX_TICK, MIN_TICK, sqrt_ratio
 from keeper.venues.uniswap_v3.walk import Swap, Walk
@@ -27,6 +27,8 @@ class Exit:
 
     def quote(self, size: int) -> int | None:
         """Quote that closing a position of this size (negative: a short) brings, less fees; ``None``: it cannot be."""
+        if abs(size) < DUST:
+            return None
         return self._sold(size) if size > 0 else self._bought(-size)
 
     def _sold(self, size: int) -> int | None:

@@ -91,6 +91,7 @@ _DECODERS: Final[dict[str, Decoder]] = {
     t.BALANCE_CAP_CHANGED: _emitted("risk"),
     t.STATUS_UPDATED: _emitted("status"),
     t.FEED_CHANGED: _emitted("feed"),
+    t.SECOND_SOURCE_SET: _emitted("feed"),
     t.PRICE_UPDATED: _emitted("index"),
     t.POOL_MINT: _pool,
     t.POOL_BURN: _pool,

@@ -4,7 +4,7 @@ Law: a position is offered with exactly what the calls would read at that time, 
 they would revert. Nothing is left out: a refusal is in the list too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from keeper.core.book import Book
 from keeper.core.plans import Action, Reason
@@ -18,8 +18,9 @@ from keeper.protocols.perp_curie.maths import DUST
 from keeper.protocols.perp_curie.pools import pool_value
 from keeper.protocols.perp_curie.standing import fund_capacity
 from keeper.protocols.perp_curie.takeover import Takeover, Target
-from keeper.protocols.perp_curie.view import View, index_price
+from keeper.protocols.perp_curie.view import Moment, View
 
+Orders = Mapping[Address, Sequence[Order]]
 TICK_INTERVAL = 15  # seconds for which the tick that a block's cap counts from is kept
 
 
@@ -32,11 +33,8 @@ def actions(view: View, house: Address, book: Book, row: int) -> Sequence[Action
         return []
     if any(book.fact("paused", contract) for contract in (house, view.parts.vault)):
         return [Reason.PAUSED]
-    rest = cancelled(account)
-    if value_of(view, rest) >= requirement(view, rest):
-        return [Reason.NOT_TAKABLE]
     offered = _Offers(view, view.parts, view.risk, house, book)
-    return list(offered.of(book.account(row), account, rest)) or [Reason.NOT_TAKABLE]
+    return list(offered.of(row, account)) or [Reason.NOT_TAKABLE]
 
 
 class _Offers:
@@ -46,16 +44,34 @@ class _Offers:
         self.view, self.parts, self.risk, self.house, self.book = view, parts, risk, house, book
         self.room = risk.balance_cap - (book.fact("held") or 0)
 
-    def of(self, name: Address, before: Account, after: Account) -> Iterator[Action | Reason]:
+    def of(self, row: int, before: Account) -> Iterator[Action | Reason]:
         orders = {one.terms.base: one.orders for one in before.positions if one.orders and one.terms.open}
-        for position in after.positions:
-            if abs(position.size) < DUST:
-                continue
-            if not position.terms.open:
-                yield Reason.INACTIVE
-                continue
-            target = self._target(position, after, orders.get(position.terms.base, ()))
-            yield Reason.NO_LIQUIDITY if target is None else self._offer(name, position, target, tuple(orders))
+        for base in [one.terms.base for one in cancelled(before).positions if abs(one.size) >= DUST]:
+            yield self._position(row, base, orders)
+
+    def _position(self, row: int, base: Address, orders: Orders) -> Action | Reason:
+        """A position as the exchange will find it: funding of its market was settled just before, as of the orders'."""
+        after = self._settled(row, {*orders, base})
+        position = next((one for one in after.positions if one.terms.base == base), None) if after else None
+        if after is None or position is None:
+            return Reason.QUARANTINED
+        if not position.terms.open:
+            return Reason.INACTIVE
+        gate = after if not orders else self._settled(row, set(orders))
+        if gate is None or (orders and value_of(self.view, gate) >= requirement(self.view, gate)):
+            return Reason.NOT_TAKABLE
+        target = self._target(position, after, orders.get(base, ()))
+        return (
+            Reason.NO_LIQUIDITY
+            if target is None
+            else self._offer(self.book.account(row), position, target, tuple(orders))
+        )
+
+    def _settled(self, row: int, bases: Collection[str]) -> Account | None:
+        """The account without orders, once funding of these markets was settled in the block."""
+        view = View(self.book, self.view.at, settled=bases)
+        found = read(view, self.book, row)
+        return None if isinstance(found, Quarantine) else cancelled(found)
 
     def _offer(self, name: Address, position: Position, target: Target, orders: tuple[Address, ...]) -> Action | Reason:
         if self.room <= 0:
@@ -90,7 +106,7 @@ class _Offers:
         base = position.terms.base
         pool = without(pool_value(self.book, base), orders)
         fees: Fees | None = self.book.fact("fees", base)
-        index = index_price(self.book, base, self.view.at, 0)
+        index = Moment(self.book, base, self.risk, self.view.at, settled=True).index_price(0)
         if pool is None or fees is None or not index:
             return None
         growth = position.terms.growth

@@ -12,6 +12,7 @@ from keeper.protocols.perp_curie import facts, pools, storage
 from keeper.protocols.perp_curie.asking import ring, together
 from keeper.protocols.perp_curie.calls import call
 from keeper.protocols.perp_curie.facts import CLOSED, OPEN, PAUSED, Feed, Fees, Index, Parts, Risk, Seen, Status, Track
+from keeper.protocols.perp_curie.view import funding_interval
 from keeper.venues.uniswap_v3.pool import UniswapV3Pool
 
 _FEED_DECIMALS: Final = 18
@@ -30,11 +31,13 @@ def feed(book: Book, base: str) -> Inquiry:
     plain = source != ZERO_ADDRESS and size(answers[second]) > 0 and address(answers, second) == ZERO_ADDRESS
     if not plain:
         book.learn("feed", base, Feed(at, ZERO_ADDRESS, ZERO_ADDRESS, 0, 0))
+        book.learn("index", base, None)
         return
     decimals, aggregator = call(source, "decimals()"), call(source, "getAggregator()")
     cache = storage.cache_slots(source)[1]
     answers = yield [decimals, aggregator, cache]
     _, interval = storage.cached_at(int(answers[cache], 16))
+    book.learn("seen", base, None)
     book.learn("feed", base, Feed(at, source, address(answers, aggregator), integer(answers, decimals) or 0, interval))
 
 
@@ -119,15 +122,23 @@ def outside(book: Book, base: str, ticks: Iterable[int]) -> Inquiry:
         book.learn("outside", f"{base}:{tick}", None if found == storage.NOTHING else found)
 
 
+def known_outside(book: Book, base: str) -> list[int]:
+    """Ticks that something was read of; it is gone once nobody's order ends there."""
+    return [int(key.rpartition(":")[2]) for key in book.facts("outside") if key.startswith(f"{base}:")]
+
+
 def index(book: Book, base: str) -> Inquiry:
     """What the price feed remembers and has cached."""
     source: Feed = book.fact("feed", base)
     if source.source == ZERO_ADDRESS:
         return
     newest, cache = call(source.source, "currentObservationIndex()"), storage.cache_slots(source.source)
-    answers = yield [newest, *cache]
+    settled = storage.settled_slot(book.fact("parts").exchange, base)
+    answers = yield [newest, *cache, settled]
     place, cached = integer(answers, newest) or 0, int(answers[cache[0]], 16)
     cached_at, _ = storage.cached_at(int(answers[cache[1]], 16))
+    if cached_at != int(answers[settled], 16):  # nobody was told of it: not by a settlement of an open market
+        cached = cached_at = 0
     risk: Risk = book.fact("risk")
     kept = 2 * max(risk.premium_interval, risk.funding_interval)
     last: list[int] = []
@@ -145,13 +156,13 @@ def index(book: Book, base: str) -> Inquiry:
     book.learn("index", base, Index(price, updated, at, cumulative, prices, cached, cached_at))
 
 
-def latest(book: Book, base: str) -> Sequence[Read]:
-    """The feed's present price; of a feed whose averages are not computed, all that is needed."""
+def latest(book: Book, base: str, at: int) -> Sequence[Read]:
+    """The feed's present price; of a feed whose averages are not computed, all that is needed at this block time."""
     source: Feed = book.fact("feed", base)
     if source.source != ZERO_ADDRESS:
         return [call(source.source, "getLatestOrCachedPrice()")]
     risk: Risk = book.fact("risk")
-    intervals = (0, risk.premium_interval, risk.funding_interval)
+    intervals = (0, risk.premium_interval, funding_interval(risk, book.fact("growth", base), at))
     return [call(Address(base), "getIndexPrice(uint256)", interval) for interval in intervals]
 
 

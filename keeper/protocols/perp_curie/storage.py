@@ -31,6 +31,11 @@ def growth_slots(exchange: Address, order_book: Address, base: str) -> tuple[Slo
     )
 
 
+def settled_slot(exchange: Address, base: str) -> SlotOf:
+    """When a market's funding was settled last."""
+    return SlotOf(exchange, _entry(base, _SETTLED))
+
+
 def growth_of(words: list[int]) -> Growth:
     """A market's accumulators."""
     premium, by_sqrt, settled, first_trade, fee, tick, tick_at = words

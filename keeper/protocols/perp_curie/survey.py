@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from keeper.core.book import Book
 from keeper.core.calls import address, integer
-from keeper.core.ports import Ask, Inquiry, LogsOf, SlotOf
+from keeper.core.events import Block
+from keeper.core.ports import Ask, HeaderOf, Inquiry, LogsOf, SlotOf
 from keeper.core.units import Address
-from keeper.protocols.perp_curie import markets, traders
+from keeper.protocols.perp_curie import facts, markets, traders
 from keeper.protocols.perp_curie.asking import together
 from keeper.protocols.perp_curie.calls import call
 from keeper.protocols.perp_curie.decode import decode
@@ -102,8 +103,12 @@ def survey(book: Book, house: Address) -> Inquiry:
             stopped(book, house),
         ]
     )
-    yield from together([*(markets.outside(book, base, ticks_of(book, base)) for base in bases), viewed(book)])
-    yield from traders.settlements(book, traders.everybody(book))
+    ticks = {base: {*ticks_of(book, base), *markets.known_outside(book, base)} for base in bases}
+    yield from together([*(markets.outside(book, base, ticks[base]) for base in bases), viewed(book)])
+    everybody = traders.everybody(book)
+    for key in set(book.facts("since")) - {facts.pair_key(*pair) for pair in everybody}:
+        book.learn("since", key, None)  # of a block that was reorganised away
+    yield from traders.settlements(book, everybody)
     for kind in ("stale", "doubt"):
         for subject in list(book.facts(kind)):
             book.learn(kind, subject, None)
@@ -125,8 +130,10 @@ def refresh(book: Book, house: Address) -> Inquiry:
         kind: list(dict.fromkeys(Address(key) for found, key, *_ in subjects if found == kind))
         for kind in ("market", "makers", "fees", "status", "feed", "index", "pool", "track", "collateral", "tick")
     }
-    sources = {entry.source: base for base, entry in book.facts("feed").items()}
-    named["index"] = [Address(sources[source]) for source in named["index"] if source in sources]
+    emitters = {at: Address(base) for base, feed in book.facts("feed").items() for at in (feed.source, feed.dispatcher)}
+    named["index"] = [emitters[source] for source in named["index"] if source in emitters]
+    for kind in ("status", "feed"):  # said by a base token, or by its dispatcher
+        named[kind] = [emitters.get(subject, subject) for subject in named[kind]]
     yield from together(markets.status(book, base) for base in [*named["fees"], *named["status"], *named["feed"]])
     yield from together(_touched(book, named, subjects))
     doubts = traders.doubted(book, named["makers"])
@@ -160,7 +167,9 @@ def viewed(book: Book) -> Inquiry:
         token: call(known.collateral_manager, "getPrice(address,uint256)", Address(token), COLLATERAL_AVERAGE)
         for token in book.facts("collateral")
     }
-    latest = {base: markets.latest(book, base) for base in book.facts("listing")}
+    header = HeaderOf()
+    now: Block = (yield [header])[header]
+    latest = {base: markets.latest(book, base, now.timestamp) for base in book.facts("listing")}
     asks: list[Ask] = [fund, held, *prices.values(), *(read for reads in latest.values() for read in reads)]
     answers = yield asks
     book.learn("fund", "", integer(answers, fund))

@@ -15,7 +15,7 @@ from keeper.core.units import MAX_U256, WAD, Address, Amount, div_up
 from keeper.protocols.perp_curie.calls import SELECTORS
 from keeper.protocols.perp_curie.closing import Exit
 from keeper.protocols.perp_curie.facts import Parts, Risk
-from keeper.protocols.perp_curie.maths import RATIO, mul_div
+from keeper.protocols.perp_curie.maths import DUST, RATIO, mul_div
 
 CLOSE: Final = "closePosition((address,uint160,uint256,uint256,bytes32))"
 _WIDEST: Final = (1 << 24) - 1  # a larger ratio does not fit: the exchange reverts for a small one of many positions
@@ -50,6 +50,8 @@ class Target:
     @property
     def allowed(self) -> int:
         """The most that the exchange lets a liquidator take, with the sign of the position."""
+        if self.value >= self.required:
+            return 0
         worth = abs(mul_div(self.size, self.price, WAD))
         if worth <= SMALL or self.value < self.required // 2:
             return self.size
@@ -87,8 +89,9 @@ class Target:
         return div_up(max(debt, 0) * self.risk.initial // RATIO, self.unit)
 
     def possible(self, size: int) -> bool:
-        """Whether the exchange would let so much be taken and given away again."""
-        return self.covered(size) and self.profit(size) is not None
+        """Whether the exchange would let so much be taken, and given away again for less than the margin it takes."""
+        profit = self.profit(size)
+        return profit is not None and self.margin(size) * self.unit + profit >= 0 and self.covered(size)
 
     def most(self) -> int:
         """The largest size that is possible; what is possible for a size is so for a smaller one."""
@@ -140,9 +143,12 @@ class Takeover:
         return self.parts.vault
 
     def intervals(self) -> tuple[tuple[int, int], ...]:
-        """From the least margin there is to what the whole of it needs."""
-        most = min(self.target.margin(self.size), self.room)
-        return ((1, most),) if most > 0 and self.target.for_margin(self.size, most) else ()
+        """From the margin for what is just no dust to what the whole of it needs."""
+        least, most = (
+            self.target.margin(DUST if self.size > 0 else -DUST),
+            min(self.target.margin(self.size), self.room),
+        )
+        return ((least, most),) if least <= most and abs(self.size) >= DUST else ()
 
     def taken(self, repay: int) -> int:
         """The size that a margin lets be inherited."""

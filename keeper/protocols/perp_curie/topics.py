@@ -64,6 +64,8 @@ COLLATERAL_FEED_CHANGED: Final = "0xf41a3b1d02012f65ae0013b820b751937676e06fe155
 STATUS_UPDATED: Final = "0x7101a660456a4e2f94e6b0ccd3d6a034724e26130a817471aaf5a3de8fba384a"
 # event PriceFeedChanged(address)
 FEED_CHANGED: Final = "0x70880247142cf113e15f57599afcb48f4cdd196159d882cda54475da68ea9961"
+# event UniswapV3PriceFeedUpdated(address)
+SECOND_SOURCE_SET: Final = "0xcc38df4cffc97c63a74bdcf095d2987ef21f05ae75ef6faba701e9f2c834dc27"
 # event ChainlinkPriceUpdated(uint256,uint256,uint8)
 PRICE_UPDATED: Final = "0xcfc00d555c19103be8966c15035956ddd6912f374557b4e585dd076399400c30"
 # event Mint(address,address,int24,int24,uint128,uint256,uint256)

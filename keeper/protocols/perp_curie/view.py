@@ -4,7 +4,7 @@ Law: all markets are evaluated at the same time, the timestamp of the block that
 would revert then has no terms, and an account in it gets a reason instead of a number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -12,8 +12,21 @@ import msgspec
 from keeper.core.book import Book
 from keeper.core.ports import Quarantine
 from keeper.core.units import Address, Timestamp
-from keeper.protocols.perp_curie import averages, facts
-from keeper.protocols.perp_curie.facts import CLOSED, OPEN, Collateral, Feed, Growth, Index, Outside, Parts, Risk
+from keeper.protocols.perp_curie import averages
+from keeper.protocols.perp_curie.facts import (
+    CLOSED,
+    OPEN,
+    Collateral,
+    Feed,
+    Growth,
+    Index,
+    Outside,
+    Parts,
+    Risk,
+    Seen,
+    Status,
+    Track,
+)
 from keeper.protocols.perp_curie.funding import UNCROSSED, OutsideOf, grown
 from keeper.protocols.perp_curie.maths import RATIO, median, wad_price
 from keeper.venues.uniswap_v3.walk import Place
@@ -40,8 +53,16 @@ class Terms(NamedTuple):
 class View:
     """An exchange's facts at a block time. Made anew when a fact or the time moves."""
 
-    def __init__(self, book: Book, at: Timestamp, prices: Mapping[Address, int] | None = None) -> None:
+    def __init__(
+        self,
+        book: Book,
+        at: Timestamp,
+        prices: Mapping[Address, int] | None = None,
+        settled: Container[str] = (),
+    ) -> None:
+        """``prices`` are supposed; ``settled``: markets in which funding was settled earlier in the block."""
         self.at = at
+        self.settled = settled
         self.versions = versions(book)
         self.parts: Parts | None = book.fact("parts")
         self.risk: Risk | None = book.fact("risk")
@@ -62,7 +83,8 @@ class View:
 
     def _add(self, book: Book, base: Address, risk: Risk, supposed: int | None) -> None:
         number = book.fact("listing", base).number
-        terms = _terms(book, base, risk, self.at, supposed) if self.parts and self.parts.understood else None
+        moment = Moment(book, base, risk, self.at, base in self.settled)
+        terms = moment.terms(supposed) if self.parts and self.parts.understood else None
         if terms is None:
             self.missing[number] = Quarantine(base, "the averages that its funding needs cannot be told")
         else:
@@ -79,23 +101,6 @@ def versions(book: Book) -> tuple[int, ...]:
     return tuple(book.version(kind) for kind in KINDS)
 
 
-def _terms(book: Book, base: Address, risk: Risk, at: int, supposed: int | None) -> Terms | None:
-    status: facts.Status | None = book.fact("status", base)
-    place: Place | None = book.fact("pool", base)
-    if status is None or place is None or book.fact("track", base) is None or book.fact("growth", base) is None:
-        return None
-    growth = _growth(book, base, risk, at)
-    if status.state == OPEN:
-        price = mark_price(book, base, risk, at) if supposed is None else supposed
-    else:
-        price = status.closed_at if status.state == CLOSED else status.index
-    if growth is None:
-        return None
-    return Terms(
-        base, book.fact("listing", base).number, price, growth, place, outside_of(book, base), status.state == OPEN
-    )
-
-
 def outside_of(book: Book, base: str) -> OutsideOf:
     """The accumulators outside of a tick of a market."""
     known = book.facts("outside")
@@ -107,50 +112,80 @@ def outside_of(book: Book, base: str) -> OutsideOf:
     return found
 
 
-def index_price(book: Book, base: str, at: int, interval: int) -> int | None:
-    """In wei; the paused price of a market that is not open."""
-    status: facts.Status = book.fact("status", base)
-    feed: Feed = book.fact("feed", base)
-    risk: Risk = book.fact("risk")
-    if status.state != OPEN:
-        return status.index
-    seen: facts.Seen | None = book.fact("seen", base)
-    if seen is not None:
-        by_interval: dict[int, int | None] = {0: seen.spot, risk.funding_interval: seen.funding}
-        return by_interval.get(interval, seen.premium)
-    index: Index = book.fact("index", base)
-    price = averages.index_average(index, at, interval, feed.interval)
-    return None if price is None else price * int(10 ** (18 - feed.decimals))
+class Moment:
+    """One market at one time; ``settled``: whether its price feed was made to note its latest answer in this block.
+
+    A settlement of funding does that first. It can move averages, and so everybody's value, within a block.
+    """
+
+    def __init__(self, book: Book, base: Address, risk: Risk, at: int, settled: bool) -> None:  # noqa: FBT001
+        self.book, self.base, self.risk, self.at = book, base, risk, at
+        self.status: Status | None = book.fact("status", base)
+        self.place: Place | None = book.fact("pool", base)
+        self.track: Track | None = book.fact("track", base)
+        self.growth: Growth | None = book.fact("growth", base)
+        self.feed: Feed = book.fact("feed", base)
+        self.index: Index | None = book.fact("index", base)
+        if settled and self.index is not None:
+            self.index = averages.noted(self.index, at, risk.premium_interval, self.feed.interval)
+
+    def terms(self, supposed: int | None) -> Terms | None:
+        """What accounts are valued with; ``None`` where funding cannot be told."""
+        growth, place, status = self.accumulators(), self.place, self.status
+        if growth is None or place is None or status is None:
+            return None
+        price = self.mark_price() if supposed is None else supposed
+        if status.state != OPEN:
+            price = status.closed_at if status.state == CLOSED else status.index
+        number = self.book.fact("listing", self.base).number
+        return Terms(self.base, number, price, growth, place, outside_of(self.book, self.base), status.state == OPEN)
+
+    def average(self, until: int, interval: int) -> int | None:
+        """Of the pool, as a square root."""
+        if self.track is None or self.place is None:
+            return None
+        return averages.sqrt_average(self.track, self.place, until, interval)
+
+    def index_price(self, interval: int, at: int | None = None, *, for_funding: bool = False) -> int | None:
+        """In wei; the paused price of a market that is not open."""
+        if self.status is None or self.status.state != OPEN:
+            return None if self.status is None else self.status.index
+        seen: Seen | None = self.book.fact("seen", self.base)
+        if seen is not None:
+            return (seen.funding if for_funding else seen.premium) if interval else seen.spot
+        if self.index is None:
+            return None
+        price = averages.index_average(self.index, self.at if at is None else at, interval, self.feed.interval)
+        return None if price is None else price * int(10 ** (18 - self.feed.decimals))
+
+    def mark_price(self) -> int | None:
+        """The median of two averages of the market, and of the index plus what the market lately was above it."""
+        intervals = (SHORT, self.risk.market_interval, self.risk.premium_interval)
+        squares = [self.average(self.at, interval) for interval in intervals]
+        indexes = [self.index_price(interval) for interval in (0, self.risk.premium_interval)]
+        if any(value is None for value in (*squares, *indexes)):
+            return None
+        short, long, lately = (wad_price(square or 0) for square in squares)
+        now, average = (price or 0 for price in indexes)
+        adjusted = now + lately - average
+        return None if adjusted < 0 else median(short, long, adjusted)
+
+    def accumulators(self) -> Growth | None:
+        """At this time; they stop when the market is paused."""
+        growth, place, status = self.growth, self.place, self.status
+        if growth is None or place is None or status is None:
+            return None
+        until = self.at if status.state == OPEN else status.since
+        interval = funding_interval(self.risk, growth, until)
+        square, index = self.average(until, interval), self.index_price(interval, until, for_funding=True)
+        if square is None or index is None:
+            return None
+        return grown(growth, square, index, place.sqrt_price, until, self.risk.max_funding)
 
 
-def mark_price(book: Book, base: str, risk: Risk, at: int) -> int | None:
-    """The median of two averages of the market, and of the index plus what the market lately was above it."""
-    track, place = book.fact("track", base), book.fact("pool", base)
-    squares = [
-        averages.sqrt_average(track, place, at, interval)
-        for interval in (SHORT, risk.market_interval, risk.premium_interval)
-    ]
-    indexes = [index_price(book, base, at, interval) for interval in (0, risk.premium_interval)]
-    if any(value is None for value in (*squares, *indexes)):
-        return None
-    short, long, lately = (wad_price(square or 0) for square in squares)
-    now, average = (price or 0 for price in indexes)
-    adjusted = now + lately - average
-    return None if adjusted < 0 else median(short, long, adjusted)
-
-
-def _growth(book: Book, base: str, risk: Risk, at: int) -> Growth | None:
-    """The accumulators at a time; they stop when the market is paused."""
-    growth: Growth = book.fact("growth", base)
-    place: Place = book.fact("pool", base)
-    status: facts.Status = book.fact("status", base)
-    until = at if status.state == OPEN else status.since
-    interval = min(risk.funding_interval, until - growth.first_trade) if growth.first_trade else 0
-    square = averages.sqrt_average(book.fact("track", base), place, until, interval)
-    index = index_price(book, base, until, interval)
-    if square is None or index is None:
-        return None
-    return grown(growth, square, index, place.sqrt_price, until, risk.max_funding)
+def funding_interval(risk: Risk, growth: Growth, at: int) -> int:
+    """Seconds that funding is averaged over: no more than there has been trade, and none before."""
+    return min(risk.funding_interval, at - growth.first_trade) if growth.first_trade else 0
 
 
 def one_token(entry: Collateral, amount: int) -> int | None:
