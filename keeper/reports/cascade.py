@@ -99,6 +99,7 @@ class _Play:
     ways: dict[Address, Path] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)  # rows the book shows changed: the screen knows them as they were
     closed: set[int] = field(default_factory=set)
+    below: Sequence[int] = ()  # who was found in the last round
 
     def run(self) -> Cascade:
         snap = self.snap
@@ -122,13 +123,15 @@ class _Play:
         for _ in range(MOST_ROUNDS):
             prices = {**self.snap.now.prices, **self.prices}
             start = self.liquidity
-            outcomes = [(row, self._liquidate(row)) for row in self._below()]
+            self.below = self._below()
+            outcomes = [(row, self._liquidate(row)) for row in self.below]
             sales = tuple(sale for _, sale in outcomes if sale)
             yield Round(prices, sales, tuple(row for row, sale in outcomes if sale is None))
             if not sales:
                 return
             self._reprice(start)
-        yield Round({**self.snap.now.prices, **self.prices}, (), tuple(self._below()))  # it would go on
+        self.below = self._below()
+        yield Round({**self.snap.now.prices, **self.prices}, (), tuple(self.below))  # it would go on
 
     def _below(self) -> Sequence[int]:
         """Everybody below 1 at these prices: one screen, and those it does not know any more."""
@@ -220,7 +223,7 @@ class _Play:
 
     def _shortfall(self) -> int:
         """What those who are below 1 at the end owe beyond what they have."""
-        return round(sum(max(-self._equity(row), 0.0) for row in self._below()))
+        return round(sum(max(-self._equity(row), 0.0) for row in self.below))
 
     def _equity(self, row: int) -> float:
         snap = self.snap

@@ -8,7 +8,7 @@ Laws
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -41,14 +41,32 @@ def greeks(snap: Snapshot, assets: Sequence[Address], limit: int) -> list[Greeks
     for asset in assets:
         lines = snap.lines([asset])
         roots, margins = lines.roots, lines.fixed + lines.moved
-        near = np.argsort(np.where(roots > 0, np.abs(roots - 1), np.inf), kind="stable")[:limit]
+        gone = margins < 0  # already there, whichever way the price would have to go to save it
+        away = np.where(gone, 0.0, np.where(roots > 0, roots - 1, np.nan))
+        near = np.argsort(np.nan_to_num(np.abs(away), nan=np.inf), kind="stable")[:limit]
         found += [
-            Greeks(int(lines.rows[at]), asset, float(margins[at]) / scale, float(lines.moved[at]) / scale,
-                   float(roots[at]) - 1, linear=True)
-            for at in near.tolist() if roots[at] > 0
-        ]  # fmt: skip
+            Greeks(
+                int(lines.rows[at]),
+                asset,
+                float(margins[at]) / scale,
+                float(lines.moved[at]) / scale,
+                float(away[at]),
+                linear=True,
+            )
+            for at in near.tolist()
+            if not np.isnan(away[at])
+        ]
         found += [_asked(snap, row, asset) for row in snap.screen.unclear]
-    return sorted(found, key=lambda one: abs(one.distance) if one.distance is not None else np.inf)[:limit]
+    nearest = sorted(found, key=lambda one: abs(one.distance) if one.distance is not None else np.inf)[:limit]
+    return [_confirmed(snap, one) for one in nearest]
+
+
+def _confirmed(snap: Snapshot, one: Greeks) -> Greeks:
+    """A line may turn early, never late: where exactly is what the market itself says."""
+    if not one.linear or not one.distance:
+        return one
+    exact = turning(snap, one.row, one.asset, 1 if one.distance > 0 else -1)
+    return one if exact is None else replace(one, distance=exact)
 
 
 def _scale(snap: Snapshot) -> float:

@@ -77,7 +77,7 @@ def _turns(snap: Snapshot, assets: frozenset[Address], factors: Floats, lines: L
     waiting: list[int] = []
     held: set[int] = set()
     for step, factor in enumerate(factors.tolist()):
-        prices = snap.supposed(assets, factor)
+        prices = snap.supposed(assets, factor) if factor != 1 else {}  # on the first step nothing is supposed
         waiting += by_step[step].tolist()
         below = set(judge(snap.book, [*waiting, *others], snap.at, prices)) if waiting or others else set[int]()
         found += [(row, step, 1) for row in waiting if row in below]
@@ -121,7 +121,7 @@ def _amounts(
     for row, at, sign in _unlined(snap, turns):
         health = snap.adapter.health(snap.book, row, snap.at)
         if not isinstance(health, Quarantine):
-            changes[:, 0, at] += sign * health.collateral, sign * health.debt
+            changes[:, 0, at] += sign * float(health.collateral), sign * float(health.debt)
     return changes[0].cumsum(axis=1), changes[1].cumsum(axis=1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keeper.core.book import Book
-from keeper.core.ports import Adapter, Valued
+from keeper.core.ports import Adapter, Quarantine, Valued
 from keeper.core.units import Address, BlockNumber, Timestamp
 from keeper.core.venues import Liquidity
 from keeper.errors import ConfigError
@@ -22,6 +22,7 @@ from keeper.screen.kernels import Bytes, Floats, Ints, Rows
 from keeper.screen.prices import halves
 from keeper.screen.screen import Screen
 
+SAMPLE: Final = 8  # accounts of each width
 PEG: Final = 0.03  # an asset within so much of one base currency is taken to follow it
 Mask = NDArray[np.bool_]
 
@@ -82,7 +83,8 @@ class Snapshot:
         now = screen.weigh(book, at)
         found = adapter.weights(book, at, screen.columns.keys)
         values = np.zeros(screen.columns.capacity)
-        values[1 : len(screen.columns.keys) + 1] = np.nan_to_num(found.values or found.factors, posinf=0.0)
+        known = np.nan_to_num(found.values or found.factors, posinf=0.0)
+        values[1 : len(known) + 1] = known if found.values else known * _scale(adapter, book, screen, now, at)
         base = int(str(adapter.describe(book)["base_unit"]))
         return cls(chain_id, block, at, adapter, book, screen, now, values, adapter.assets(book), base, {})
 
@@ -185,3 +187,15 @@ class Snapshot:
             worth = amounts * (self.values * levels)[codes]
             weighed = amounts * at.weights[codes]
             yield members[keep], of.ravel(), self.now.assets.of[codes].ravel(), worth.ravel(), weighed.ravel()
+
+
+def _scale(adapter: Adapter, book: Book, screen: Screen, now: Table, at: Timestamp) -> float:
+    """Of an adapter that does not say what columns are worth: base units for a unit of its margin, by what is owed."""
+    found = []
+    for group in screen.groups:
+        for slot in range(min(group.count, SAMPLE)):
+            owed = float(np.minimum(group.amounts[:, slot] * now.weights[group.codes[:, slot]], 0).sum())
+            health = adapter.health(book, int(group.rows[slot]), at)
+            if owed < 0 and np.isfinite(owed) and not isinstance(health, Quarantine) and health.debt:
+                found.append(health.debt / -owed)
+    return float(np.median(found)) if found else 1.0

@@ -22,7 +22,7 @@ import numpy as np
 from keeper.core.book import Book
 from keeper.core.holdings import holdings
 from keeper.core.margin import Column, Exposures, Lines, Weights
-from keeper.core.units import RAY, ZERO_ADDRESS, Address
+from keeper.core.units import RAY, WAD, ZERO_ADDRESS, Address
 from keeper.protocols.maker_clip.facts import ART, INK, LOT
 from keeper.protocols.maker_clip.maths import BLN
 from keeper.protocols.maker_clip.prices import assets
@@ -63,7 +63,14 @@ def weights(view: View, columns: Sequence[Column]) -> Weights:
     found = [_weight(view, column, prices) for column in columns]
     ratios = [terms.ratio for terms in view.book.facts("terms").values()]
     slack = 2.0**128 * (RAY / min(ratios, default=RAY) + 1)
-    return Weights([factor for factor, _ in found], [asset for _, asset in found], prices, slack)
+    values = [_value(view, column) for column in columns]
+    return Weights([factor for factor, _ in found], [asset for _, asset in found], prices, slack, values)
+
+
+def _value(view: View, column: int) -> float:
+    """What a unit of a column is worth at a price of one, for reports: ink has 18 decimals whatever the token has."""
+    worst = view.worst(view.ilks[column >> 2])
+    return 0.0 if worst is None else worst[1] / RAY if column & _SIDE == ART else 1 / WAD
 
 
 def _weight(view: View, column: int, prices: Mapping[Address, int]) -> tuple[float, Address]:

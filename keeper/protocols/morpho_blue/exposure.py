@@ -60,7 +60,18 @@ def weights(view: View, columns: Sequence[Column], assets: dict[Address, Valued]
     """The weights of columns at the view's time."""
     found = [_weight(view.terms(column >> 1), column & 1, assets) for column in columns]
     prices = {asset: assets[asset].price for _, asset in found if asset in assets}
-    return Weights([factor for factor, _ in found], [asset for _, asset in found], prices, SLACK)
+    values = [_value(view.terms(column >> 1), column & 1, assets) for column in columns]
+    return Weights([factor for factor, _ in found], [asset for _, asset in found], prices, SLACK, values)
+
+
+def _value(terms: Terms | Quarantine, side: int, assets: dict[Address, Valued]) -> float:
+    """What a unit of a column is worth at a price of one, for reports."""
+    if isinstance(terms, Quarantine):
+        return 0.0
+    listing = terms.pocket.listing
+    valued = assets.get(listing.collateral if side == COLLATERAL else listing.loan)
+    share = (terms.total_assets + maths.VIRTUAL_ASSETS) / (terms.total_shares + maths.VIRTUAL_SHARES)
+    return 0.0 if valued is None else (1.0 if side == COLLATERAL else share) / valued.unit
 
 
 def _weight(terms: Terms | Quarantine, side: int, assets: dict[Address, Valued]) -> tuple[float, Address]:
