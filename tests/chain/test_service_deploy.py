@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from keeper.contracts.encode import encode_set_roles
 from keeper.core.plans import Role
 from keeper.demo.run import KEYS
 from keeper.demo.stage import KINDS, OWNER, TREASURY, deploy_executor, factories
@@ -69,6 +70,8 @@ def test_once_for_all(world: World, tmp_path: Path) -> None:
 def test_check_holds_the_executor_to_its_code_its_owner_and_its_roles(world: World, tmp_path: Path) -> None:
     world.fund(*SIGNERS)
     address = deploy_executor(world, SIGNERS[:-1])
+    market = encode_set_roles([world.layout.aave.pool], Role.MARKET)
+    world.rpc.send(OWNER, address, "0x" + market.hex())
 
     def executor(file: Path, **environ: str) -> dict[str, str]:
         found = records(keeper("check", "--config", str(file), "--json", **environ))
