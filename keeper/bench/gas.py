@@ -7,6 +7,7 @@ meets it. An executor without a guard exists on this local chain only.
 from dataclasses import replace
 from typing import Any, Final
 
+from keeper.bench.gas_morpho import MorphoGas
 from keeper.bench.gas_world import GasWorld
 from keeper.contracts.encode import Executor
 from keeper.devnet.build import make_world
@@ -25,7 +26,8 @@ def run(accounts: int = LEGS) -> dict[str, Any]:
     with make_world(VERSION) as world:
         at = GasWorld(world, accounts)
         full = at.executor()
-        return {"aave": VERSION} | _ratios(at, full) | _extras(at, full) | _guards(at, full)
+        aave = {"aave": VERSION} | _ratios(at, full) | _extras(at, full) | _guards(at, full)
+        return aave | MorphoGas(at).figures()
 
 
 def _ratios(at: GasWorld, full: Executor) -> dict[str, Any]:

@@ -35,9 +35,9 @@ OWNER: Final = Address("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266")  # accounts
 CALLER: Final = Address("0x70997970c51812dc3a010c7d01b50e0d17dc79c8")
 LIQUIDATOR: Final = Address("0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc")
 TREASURY: Final = Address("0x00000000000000000000000000000000000ca5e0")
-_RISEN: Final = 2_100 * USD  # a price of WETH at which everybody is healthy again
-_FALLEN: Final = 1_900 * USD
-_POOL, _FEE = "WETH/USDC/500", 500
+RISEN: Final = 2_100 * USD  # a price of WETH at which everybody is healthy again
+FALLEN: Final = 1_900 * USD
+POOL, _FEE = "WETH/USDC/500", 500
 _SUPPLIED, _BORROWED = 10 * WAD, 15_990 * 10**6
 _REPAID: Final = 45  # percent of the debt
 _GAS: Final = 16_000_000
@@ -73,8 +73,8 @@ class GasWorld:
         )
         world.fund(OWNER, CALLER, LIQUIDATOR)
         self.accounts = [self._borrower(place) for place in range(accounts)]
-        world.set_price("WETH", _FALLEN)
-        world.align_pool(_POOL)
+        world.set_price("WETH", FALLEN)
+        world.align_pool(POOL)
         for symbol, amount in (("USDC", 10**12), ("WETH", WAD)):
             world.mint_token(symbol, LIQUIDATOR, amount)
         world.token("USDC").send("approve", world.layout.aave.pool, MAX_U256, sender=LIQUIDATOR)
@@ -103,20 +103,20 @@ class GasWorld:
 
     def flash_swap(self, accounts: Sequence[Address], *, witnessed: bool = True, bid: int = 0) -> Plan:
         """The cheapest way: the pool pays first, and is paid from the collateral."""
-        source = self.world.layout.uniswap.pools[_POOL]
+        source = self.world.layout.uniswap.pools[POOL]
         kind = FundingKind.UNISWAP_V3_FLASH_SWAP
-        return _plan(
+        return plan_of(
             self.world.asset("WETH"), [self._leg(each, kind, source, (), witnessed=witnessed) for each in accounts], bid
         )
 
     def flash_loan(self, accounts: Sequence[Address]) -> Plan:
         """Borrows from the market, and buys back what it owes."""
         weth, usdc = self.world.asset("WETH"), self.world.asset("USDC")
-        hop = Hop(VenueKind.UNISWAP_V3, self.world.layout.uniswap.pools[_POOL], weth, usdc, _FEE)
+        hop = Hop(VenueKind.UNISWAP_V3, self.world.layout.uniswap.pools[POOL], weth, usdc, _FEE)
         swaps = (SwapLeg(Amount(0), Amount(0), Amount(0), (hop,), rest=True, exact_out=True),)
         market = self.world.layout.aave.pool
         legs = [self._leg(each, FundingKind.AAVE_FLASH_LOAN, market, swaps, witnessed=True) for each in accounts]
-        return _plan(weth, legs, 0)
+        return plan_of(weth, legs, 0)
 
     def _leg(
         self, account: Address, kind: FundingKind, source: Address, swaps: tuple[SwapLeg, ...], *, witnessed: bool
@@ -150,6 +150,11 @@ class GasWorld:
         with self._apart():
             return self._mined(CALLER, executor.address, encode_plan(plan, executor), succeeds=True)
 
+    def mined_apart(self, sender: Address, to: Address, data: bytes) -> int:
+        """Of any transaction that succeeds."""
+        with self._apart():
+            return self._mined(sender, to, data, succeeds=True)
+
     def gas_listed(self, executor: Executor, plan: Plan) -> int:
         """The same for a transaction that names in advance what it will touch (EIP-2930)."""
         with self._apart():
@@ -164,7 +169,7 @@ class GasWorld:
             if rival:
                 self._mined(*self._rival(), succeeds=True)
             else:
-                self.world.set_price("WETH", _RISEN)
+                self.world.set_price("WETH", RISEN)
             return self._mined(CALLER, executor.address, encode_plan(plan, executor), succeeds=False)
 
     def _rival(self) -> tuple[Address, Address, bytes]:
@@ -189,6 +194,7 @@ class GasWorld:
         self.world.rpc.rpc("anvil_dropAllTransactions")  # anvil may take the undone ones back into its pool
 
 
-def _plan(weth: Address, legs: Sequence[Leg], bid: int) -> Plan:
+def plan_of(weth: Address, legs: Sequence[Leg], bid: int) -> Plan:
+    """A plan of these legs that may land in any block."""
     forever = BlockNumber(2**63)
     return Plan("gas", BlockNumber(0), forever, tuple(legs), (), weth, Amount(1), Bps(bid), 0, Wei(0), Wei(0), _NOTHING)

@@ -3,6 +3,7 @@
 import pytest
 
 from keeper.bench.gas import GUARDS, run
+from keeper.bench.gas_morpho import GUARDS as BY_CALLBACK
 from keeper.bench.gas_world import without
 from keeper.contracts.artifact import source_text
 
@@ -18,11 +19,13 @@ def test_liquidations_cost_no_more_than_promised() -> None:
     assert found["access_list"] < 0
     assert all(found[f"guard_{guard}"] > 0 for guard in GUARDS)
     assert found["guards_of_flash_swap_together"] < 10_000
+    assert found["ratio_morpho_callback"] <= 1.65  # of a liquidator who holds the loan and keeps the collateral
+    assert found["guards_by_callback_together"] < 4_500
 
 
 def test_a_guard_left_out_is_gone_and_nothing_else() -> None:
     source = source_text()
-    for guard in (*GUARDS, "initiator", "pool", "probe"):
+    for guard in (*GUARDS, *BY_CALLBACK, "initiator", "pool", "probe"):
         less = without(source, [guard])
         removed = [line for line in source.splitlines() if line not in less.splitlines()]
         assert f"# [{guard}" not in less
