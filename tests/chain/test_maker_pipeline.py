@@ -252,3 +252,18 @@ async def test_no_more_than_the_market_lets_its_auctions_ask_for(desk: Desk) -> 
     assert desk.maker.sale("ETH-A", 1)["tab"] // RAD == 8_999
     assert 0 < desk.maker.urn("ETH-A", URN)[1] < DEBT * WAD
     as_promised(desk)
+
+
+async def test_several_urns_in_one_transaction(desk: Desk) -> None:
+    """Each leg says whatever it needs; what the first has poked in is not in the way of the second."""
+    others = [Address(f"0x{number:040x}") for number in range(0xC0DE00, 0xC0DE03)]
+    for urn in others:
+        desk.maker.open("ETH-A", urn, 10 * WAD, DEBT * WAD)
+    due = fall_next(desk)
+    await desk.block(due - desk.world.timestamp() - BLOCK)
+    (plan,) = desk.plans
+    assert len(plan.legs) == 4
+    assert not any(desk.maker.urn("ETH-A", urn)[1] for urn in (URN, *others)), "all of them"
+    assert len(desk.told) == 4
+    profit = plan.estimate.profit
+    assert desk.gains == [profit - profit * plan.bid_bps // BPS]
