@@ -5,6 +5,7 @@
 #   docker run --read-only --tmpfs /tmp -v keeper-state:/state -v ./keeper.toml:/etc/keeper/keeper.toml:ro \
 #     -v ./secrets:/run/secrets:ro --stop-timeout 90 keeper run --config /etc/keeper/keeper.toml
 #
+# Another port than 9464 is set by KEEPER_OPS__PORT, where the health check looks, and not in the file.
 # Secrets are files in /run/secrets, named like keeper_chain__rpc. The image is built and run by tests/image/test_image.py.
 
 ARG BASE=python:3.11-slim
