@@ -13,6 +13,8 @@ from keeper.devnet.layout import ADMIN
 from keeper.devnet.perp import FUND
 from keeper.devnet.rpc import Reverted
 from keeper.devnet.world import World
+from keeper.indexer.inquire import inquire
+from keeper.protocols.perp_curie.adapter import PerpCurie
 from keeper.protocols.perp_curie.takeover import Takeover
 from tests.contracts.perp_market import ALICE, BOB, CAROL, KEEPER, Market, build, drop, taken
 
@@ -214,6 +216,16 @@ async def test_gates(market: Market) -> None:
     assert taken(market, action, 10**9) == action.settle(10**9).received - 10**9
     perp.base_token("WETH").send("pause", sender=ADMIN)
     assert offers(market, ALICE, await market.next()) == [Reason.INACTIVE]
+
+
+async def test_only_a_clearing_house_is_an_exchange(market: Market) -> None:
+    async def said(address: Address) -> str:
+        chain = market.indexer.chain
+        return await inquire(chain, PerpCurie(address).examine(), await chain.head(), 0)
+
+    assert await said(market.perp.layout.clearing_house) == ""
+    assert "not a ClearingHouse" in await said(market.perp.layout.parts["Vault"])
+    assert "no contract" in await said(ALICE)
 
 
 async def test_the_exchange_tells_what_was_liquidated(market: Market) -> None:
