@@ -6,4 +6,4 @@ Law: what runs here is what runs in earnest. Only the chain, the relay and the k
 from typing import Final
 
 REAL: Final = ("aave_v3", "morpho_blue", "perp_curie")  # contracts that nobody here wrote
-MARKETS: Final = (*REAL, "maker_clip")  # and a fixture with the same maths
+MARKETS: Final = (*REAL, "compound_v2", "maker_clip")  # on request: Venus, as real, and a fixture with Maker's maths

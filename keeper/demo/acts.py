@@ -15,6 +15,7 @@ from keeper.devnet.maker import HOP, IlkSpec, Maker
 from keeper.devnet.morpho import Morpho
 from keeper.devnet.perp_actions import Perp
 from keeper.devnet.rpc import Tx
+from keeper.devnet.venus import Venus
 from keeper.devnet.world import World
 
 _STEPS: Final = (("cut", 94 * RAY // 100), ("step", 12))  # a price that falls by 6 % a slot, to be seen doing it
@@ -71,6 +72,23 @@ class Borrowers:
         for place, health in enumerate((1.02, 1.06, 1.11, 1.16)):
             debt = int(10 * price * 10**6 // USD * 0.86 / health)
             morpho.borrower(_person(0x30, place), market, 10 * WAD, debt)
+
+    def moves(self, moment: Moment) -> Sequence[Tx]:
+        """The feeds do it."""
+        del moment
+        return ()
+
+
+class Pooled:
+    """Venus: a core pool, at the feeds' prices."""
+
+    def __init__(self, scenery: Scenery) -> None:
+        world, venus = scenery.world, Venus.deploy(scenery.world)
+        self.address = venus.layout.comptroller
+        price = world.price("WETH")
+        for place, health in enumerate((1.05, 1.08, 1.12, 1.16)):
+            debt = int(10 * price * 10**6 // USD * 0.81 / health)
+            venus.borrow(_person(0x60, place), "WETH", 10 * WAD, "USDC", debt)
 
     def moves(self, moment: Moment) -> Sequence[Tx]:
         """The feeds do it."""
@@ -143,5 +161,6 @@ ACTS: Final[Mapping[str, Callable[[Scenery], Act]]] = {
     "aave_v3": Crowd,
     "perp_curie": Traders,
     "morpho_blue": Borrowers,
+    "compound_v2": Pooled,
     "maker_clip": Urns,  # the last one: its clock is what counts
 }

@@ -27,10 +27,12 @@ class Applier:
         self._numbers: dict[Address, int] = {}
         self._feeds: dict[Address, list[tuple[str, int]]] = {}
         self._versions: tuple[int, ...] = ()
+        self._live = False  # in history nothing is marked: everything is read at its end
 
     def apply(self, book: Book, logs: Iterable[Log], block: Block | None) -> None:
         """Fold logs in, in order."""
         self._derive(book)
+        self._live = block is not None
         for log in logs:
             self._fold(book, log, decode(log))
         if block is not None:
@@ -100,9 +102,9 @@ class Applier:
             elif change:
                 book.replace(row, column, found, after)
 
-    @staticmethod
-    def _touched(book: Book, v_token: Address) -> None:
-        book.learn("stale", f"accrual:{v_token}", value=True)
+    def _touched(self, book: Book, v_token: Address) -> None:
+        if self._live:
+            book.learn("stale", f"accrual:{v_token}", value=True)
 
     # an account ----------------------------------------------------------------------------------------------------
 
