@@ -14,6 +14,7 @@ from keeper.devnet.build import make_world
 from keeper.devnet.layout import ADMIN
 from keeper.devnet.world import World
 from keeper.protocols.aave_v3.calls import IMPLEMENTATION_SLOT
+from keeper.registry import PROTOCOLS
 from tests.edge.command import configured, keeper, records, said, script
 
 PAGE = 4_096
@@ -100,7 +101,7 @@ def test_several_mistakes_about_markets_at_once(market: World, tmp_path: Path) -
     assert (done.returncode, done.stdout) == (2, "")
     assert said(done) == [
         f"keeper: markets: {market.layout.aave.provider} is configured 2 times",
-        f"keeper: {file}:11: markets.1.protocol = 'aave_v9': not known; one of: aave_v3",
+        f"keeper: {file}:11: markets.1.protocol = 'aave_v9': not known; one of: {', '.join(PROTOCOLS)}",
     ]
 
 
