@@ -1,12 +1,15 @@
 """``python -m keeper.devnet.prepare [--slow]``: everything the local world needs, before it is needed.
 
-Law: afterwards the quick tier (with ``--slow``: also the slow one) needs no network.
+Law: afterwards the quick tier (with ``--slow``: also the slow one) needs no network, and the demonstration no cache
+that it could write to.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from keeper.devnet.build import DEFAULT_VERSION, prepare_world, world_folder
 from keeper.devnet.cache import cache_dir, sweep
@@ -14,7 +17,10 @@ from keeper.devnet.kits import KITS
 from keeper.devnet.lenders import PROJECTS
 from keeper.devnet.packages import QUICK, SLOW, fetch
 from keeper.devnet.solc import prepare_project
+from keeper.devnet.vyper import vyper_artifact
 from keeper.errors import KeeperError
+
+CONTRACTS: Final = Path(__file__).parent / "contracts"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         fetch([*QUICK, *(SLOW if arguments.slow else ())])
         for project in PROJECTS:
             prepare_project(project)
+        for source in sorted(CONTRACTS.glob("*.vy")):
+            vyper_artifact(source)
         for version in wanted:
             prepare_world(version)
     except KeeperError as error:
