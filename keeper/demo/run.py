@@ -24,6 +24,7 @@ from keeper.core.journal import JUDGED, OPEN, State
 from keeper.core.ports import Quarantine
 from keeper.core.units import WAD, Address
 from keeper.daemon import Keeper
+from keeper.daemon import Moment as Decided
 from keeper.demo.script import Actors, Moment, story
 from keeper.demo.show import Scene, Show, svg
 from keeper.demo.stage import Stage, stage
@@ -38,6 +39,7 @@ from keeper.reports.run_report import Liquidated, RunReport, landed, liquidated
 DRAIN: Final = 12  # more slots at most, until nothing is in flight
 READY_WITHIN: Final = 60.0
 CAUGHT_UP_WITHIN: Final = 20.0
+PATIENCE: Final = 10  # times the pace that a slot waits for the keeper
 KEYS: Final = (  # accounts 1, 2, 3 and 5 of the publicly known test mnemonic
     "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
     "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
@@ -140,6 +142,8 @@ class Play:
         self.at, self.keeper, self.scene, self.show, self.addresses = at, keeper, scene, show, addresses
         self.changes: list[Change] = []
         self.shock_block: int | None = None
+        self._decided_on, self._turned = 0, asyncio.Event()  # the block that the keeper has decided on last
+        keeper.listeners.append(self._done_with)
         if keeper.executor is None:
             raise DevnetError("the demonstration's keeper has no executor")
         self.executor = keeper.executor
@@ -171,6 +175,7 @@ class Play:
             self.at.relay.drop_sockets()
             self.scene.happened("all websockets were cut")
         await asyncio.sleep(pace)
+        await self._decided(PATIENCE * pace)
         slot = await self.at.relay.slot()
         if moment.words == "the crash" and self.shock_block is None:
             self.shock_block = slot.number
@@ -182,6 +187,15 @@ class Play:
         if task.done():
             task.result()
             raise DevnetError("the keeper's task ended before the demonstration")
+
+    async def _decided(self, most: float) -> None:
+        """On a busy machine a slot waits for the keeper's decisions, as one of twelve seconds would; not for ever."""
+        head = self.at.world.block_number()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                while self._decided_on < head:
+                    self._turned.clear()
+                    await self._turned.wait()
 
     def _acted(self, moment: Moment) -> Iterator[Tx]:
         for act in self.at.acts:
@@ -206,6 +220,10 @@ class Play:
         return tip is None or tip.number < self.at.world.block_number()
 
     # what is seen --------------------------------------------------------------------------------------------------
+
+    def _done_with(self, moment: Decided) -> None:
+        self._decided_on = moment.block.number
+        self._turned.set()
 
     def _changed(self, change: Change) -> None:
         self.changes.append(change)
