@@ -36,8 +36,13 @@ class Player:
         names = self.random.choices(
             list(self.kinds), [weight for weight, _ in self.kinds.values()], k=self.random.randint(1, 5)
         )
-        drawn = [(name, self.kinds[name][1]()) for name in names]
+        drawn = [self.drawn(name) for name in names]
         self.submit([(name, tx, at == len(txs) - 1) for name, txs in drawn for at, tx in enumerate(txs)])
+
+    def drawn(self, name: str) -> tuple[str, list[Tx]]:
+        """An action; another price, where there is nothing to be done of its kind."""
+        txs = self.kinds[name][1]()
+        return (name, txs) if txs else ("price", self.kinds["price"][1]())
 
     def submit(self, txs: list[tuple[str, Tx, bool]]) -> None:
         """All in one block; a transaction that reverts is part of the story. Only an action's last one counts."""

@@ -31,8 +31,17 @@ async def walk(world: World, path: Path, seed: int, actions: int, people: int) -
         assert (await afresh.advance()).hash == block.hash
         assert not difference(afresh.markets[0].book, market.book), "history at once differs from block by block"
     store.close()
+    calls = liquidations(world)
+    assert len(calls) == played.done["liquidate"]
     print(f"seed {seed}: done {dict(played.done)}, reverted {dict(played.reverted)}, {len(market.book)} accounts")  # noqa: T201
     return played
+
+
+def liquidations(world: World) -> list[bool]:
+    """Of every liquidation on the chain, whether it was paid in receipts."""
+    topic = world.pool.abi.topics["LiquidationCall"]
+    logs = world.rpc.rpc("eth_getLogs", {"fromBlock": "0x0", "address": world.pool.address, "topics": [topic]})
+    return [bool(int(log["data"][-64:], 16)) for log in logs]
 
 
 async def test_every_block_of_a_short_walk(any_world: World, tmp_path: Path, seed: int) -> None:
@@ -45,3 +54,4 @@ async def test_every_block_of_a_short_walk(any_world: World, tmp_path: Path, see
 async def test_every_block_of_a_long_walk(any_world: World, tmp_path: Path, seed: int, offset: int) -> None:
     played = await walk(any_world, tmp_path, seed + offset, actions=2_000, people=110)
     assert {kind: played.done[kind] for kind in played.kinds if played.done[kind] < 2} == {}
+    assert set(liquidations(any_world)) == {True, False}

@@ -3,6 +3,7 @@
 Most actions are legal, some revert: both are what a chain sees. The walk is a pure function of its seed.
 """
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -89,6 +90,9 @@ class Walk(Player):
     def change_emodes(self) -> None:
         """A third category; up to 3.1 with a price source of its own."""
         if not self.stable_debt:
+            for symbol in ("WBTC", "LINK"):  # a frozen reserve enters no category
+                with contextlib.suppress(Reverted):
+                    self.world.configurator.send("setReserveFreeze", self.world.asset(symbol), False, sender=ADMIN)
             self.world.set_emode_category(EMode(3, "coins", ("WBTC", "LINK"), 8800, 9000, 10_200))
             return
         feed = self.world.add_feed("COINS", 1_234 * USD)
@@ -205,8 +209,11 @@ class Walk(Player):
         factors = {account: self.health_factor(account) for account in self.accounts}
         weak = [account for account, factor in factors.items() if factor is not None and factor < 10**18]
         if not weak:
-            return self.price()
-        liquidator, collateral, debt, account = self.who(), self.symbol(), self.symbol(), self.random.choice(weak)
+            return []
+        liquidator, account = self.who(), self.random.choice(weak)
+        held = [symbol for symbol in self.symbols if self.world.a_token(symbol).call("balanceOf", account)]
+        owed = [symbol for symbol in self.symbols if self.world.debt(account, symbol)]
+        collateral, debt = (self.random.choice(some or self.symbols) for some in (held, owed))
         amount = self.random.choice([MAX_U256, MAX_U256, self.random.randint(1, 10**9)])
         paid = self.world._paid_for(liquidator, debt, 2 * self.world.debt(account, debt))
         wrapped = self.random.random() < 0.5
