@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from keeper.core.events import Block
 from keeper.core.ports import Quarantine
+from keeper.core.units import Address
 from keeper.errors import EndpointsUnavailable, RpcError, StateUnwritable
 from keeper.indexer.audit import Drift, audit, live_rows, repair
 from keeper.indexer.indexer import Indexer
+from keeper.indexer.market import Market
 from keeper.log import get_logger
 
 log = get_logger()
@@ -44,6 +46,7 @@ class Live:
         self._audit_every = audit_every
         self._audit_sample = audit_sample
         self._audited = 0
+        self._suspects: dict[int, set[Address]] = {}  # by market: who differed from the chain at the last block
         self._draw = random.SystemRandom()
 
     async def run(self) -> None:
@@ -74,23 +77,35 @@ class Live:
     async def _look_after(self, block: Block) -> None:
         finalised = await self.indexer.chain.finalized()
         await self.indexer.checkpoint_if_due(finalised.number if finalised else 0)
-        if self._audit_every and block.number - self._audited >= self._audit_every:
+        due = bool(self._audit_every) and block.number - self._audited >= self._audit_every
+        if due:
             self._audited = block.number
-            await self.audit(block)
-
-    async def audit(self, block: Block) -> None:
-        """Compare a sample, and take from the chain what differs."""
         for market in self.indexer.markets:
-            rows = live_rows(market.book)
-            sample = self._draw.sample(rows, min(self._audit_sample, len(rows)))
-            drifts = await audit(self.indexer.chain, market, sample, block)
-            if drifts:  # a node that takes in the next block may answer with a mixture: believed is what is said twice
-                drifts = await audit(self.indexer.chain, market, [drift.row for drift in drifts], block)
-            for drift in drifts:
-                _tell(drift, block)
-            if drifts:
-                self.drifts += len(drifts)
-                await repair(self.indexer.chain, market, [drift.row for drift in drifts], block)
+            await self._settle(market, block)
+            if due:
+                await self._sample(market, block)
+
+    async def _sample(self, market: Market, block: Block) -> None:
+        """Compare some accounts; whoever differs is looked at again at the next block."""
+        rows = live_rows(market.book)
+        sample = self._draw.sample(rows, min(self._audit_sample, len(rows)))
+        drifts = await audit(self.indexer.chain, market, sample, block)
+        self._suspects.setdefault(market.id, set()).update(drift.account for drift in drifts)
+
+    async def _settle(self, market: Market, block: Block) -> None:
+        """Take from the chain what differs at a second block too; what was taken is looked at again.
+
+        A node that is taking in the next block may answer with a mixture of both: believed is what two blocks say.
+        """
+        suspects = self._suspects.pop(market.id, set())
+        rows = [row for account in sorted(suspects) if (row := market.book.row(account)) is not None]
+        drifts = await audit(self.indexer.chain, market, rows, block) if rows else []
+        for drift in drifts:
+            _tell(drift, block)
+        if drifts:
+            self.drifts += len(drifts)
+            self._suspects[market.id] = {drift.account for drift in drifts}
+            await repair(self.indexer.chain, market, [drift.row for drift in drifts], block)
 
 
 def _tell(drift: Drift, block: Block) -> None:

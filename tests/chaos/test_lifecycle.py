@@ -1,6 +1,7 @@
 """Seeded chaos: whatever relays, reorganisations and deaths do, nothing is sent twice, in public, or forgotten."""
 
 import asyncio
+import gc
 import io
 import json
 import logging
@@ -17,8 +18,16 @@ from keeper.log_events import problems
 from tests.chain.executor_stage import FINAL, KINDS
 from tests.chaos.lifecycle import ROOT, Run, Theatre
 
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # whoever dies closes nothing
 CHILD = Path(__file__).with_name("executing.py")
 RUNS = 100  # of a thousand, at a time
+
+
+@pytest.fixture(autouse=True)
+def buried() -> Iterator[None]:
+    """What the dead left open is gone before the next test, which may not be as forgiving."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -102,7 +102,8 @@ def test_every_file_that_is_named_is_there() -> None:
     named = re.findall(r"`((?:tests|keeper|config|\.ci)/[\w./*-]+)`", README)
     named += [path for path in re.findall(r"\]\(([^)]*)\)", README) if not path.startswith("http")]
     assert len(named) > 10
-    assert [path for path in named if not list(ROOT.glob(path.rstrip("/")))] == []
+    named = [path.rstrip("/") for path in named if "NAME" not in path]  # a recipe's is the reader's
+    assert [path for path in named if not list(ROOT.glob(path))] == []
 
 
 def test_every_line_of_the_layout_is_there() -> None:
