@@ -44,8 +44,14 @@ async def test_everybody_with_debt_is_tried(make_world: Callable[..., World], se
     head, path = world.block_number(), tmp_path / "report.json"
     async with FaultProxy(world.anvil.url, seed=seed) as proxy:
         config = configuration(world, proxy.url, tmp_path)
-        done = await asyncio.to_thread(script, "dry-run", "--config", str(config), "--rehearse", "--report", str(path))
+        words = ("dry-run", "--config", str(config), "--rehearse", "--report", str(path))
+        told = await asyncio.to_thread(script, *words)
+        warned = json.loads(path.read_text())
+        done = await asyncio.to_thread(script, *words, "--risk.transfer_loss", "10000")  # as if nobody had tried tokens
         assert not proxy.writes
+    assert told.returncode == 0, told.stdout + told.stderr[-3000:]
+    assert warned["failures"] == []
+    assert {one["account"]: one["reason"] for one in warned["skips"]}[TOXIC] == "token.transfer_tax"
     report = json.loads(path.read_text())
     assert done.returncode == 1, done.stdout + done.stderr[-3000:]  # the toxic one was predicted to pay
     (failure,) = report["failures"]

@@ -29,7 +29,8 @@ async def test_what_reports_count_is_what_health_says(make: MakeScene, world: Wo
         block = await indexer.advance()
         market = indexer.markets[0]
         snap = Snapshot.of(market.adapter, market.book, block.number, block.timestamp)
-        sums_are_healths(snap, weighed=scene.protocol == "maker_clip")
+        if scene.protocol != "perp_curie":  # there the two sides of a health are account value and requirement
+            sums_are_healths(snap, weighed=scene.protocol == "maker_clip")
         ladders_are_healths(snap)
         found = etas(snap, 0.8)
         assert ((found.odds >= 0) & (found.odds <= 1)).all()
