@@ -166,7 +166,7 @@ class AaveV3:
 
     def assets(self, book: Book) -> Mapping[Address, Valued]:
         view = self.view(book, Timestamp(0) if self._view is None else self._view.at)
-        return {Address(terms.asset): Valued(terms.price, terms.unit) for terms in view.terms.values()}
+        return {Address(terms.asset): Valued(terms.price, terms.unit) for terms in view.terms.values() if terms.price}
 
     def feeds(self, book: Book) -> Mapping[Address, Address]:
         sources = book.facts("source").items()

@@ -41,7 +41,7 @@ def supposing(view: View, prices: Mapping[Address, int]) -> View:
     """The same market with other prices, of assets or of e-modes, that the oracle has a price of."""
     other = copy(view)
     other.terms = {
-        number: terms._replace(price=prices.get(Address(terms.asset), terms.price))
+        number: terms._replace(price=terms.price and prices.get(Address(terms.asset), terms.price))
         for number, terms in view.terms.items()
     }
     other.emode_prices = {
@@ -59,7 +59,7 @@ class Confirm:
         self._floored = view.profile is not None and view.profile.threshold_floored
         self._factors: dict[int, Factors | None] = {}
         self._bulk = Bulk(self.factors, floored=self._floored)
-        self._missing = sum(1 << number for number in view.missing)
+        self._missing = sum(1 << number for number in view.missing if number not in view.terms)
         self._priceless = {
             mode
             for mode, emode in view.emodes.items()
@@ -124,7 +124,9 @@ class Confirm:
 
     def _column(self, mode: int, number: int, side: int) -> Factors | None:
         view, profile = self.view, self.view.profile
-        if side not in (COLLATERAL, DEBT) or number in view.missing or profile is None:
+        if side not in (COLLATERAL, DEBT) or profile is None:
+            return None
+        if number in view.missing:  # the view itself knows whether the account's e-mode has a price for it
             return None
         if number not in view.terms:
             return _NOTHING

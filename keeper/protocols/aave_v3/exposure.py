@@ -90,7 +90,7 @@ class _Scale:
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.prices = {Address(terms.asset): terms.price for terms in view.terms.values()}
+        self.prices = {Address(terms.asset): terms.price for terms in view.terms.values() if terms.price}
         self.sources: dict[int, Address] = {}  # e-modes with a price of their own
         self.priceless: set[int] = set()  # e-modes that should have one
         for mode, emode in view.emodes.items():
@@ -110,7 +110,7 @@ class _Scale:
     def weight(self, mode: int, number: int, side: int) -> tuple[float, Address]:
         """Factor and asset of one column."""
         view, profile = self.view, self.view.profile
-        if profile is None or number in view.missing or mode in self.priceless:
+        if profile is None or view.lacks(mode, number) or mode in self.priceless:
             return 0.0 if side == DEBT else inf, ZERO_ADDRESS  # such an account cannot be confirmed
         if number not in self.reserves:
             return 0.0, ZERO_ADDRESS  # not listed any more: it counts nothing

@@ -23,7 +23,7 @@ class Terms(NamedTuple):
     asset: str
     liquidity_index: int
     borrow_index: int
-    price: int
+    price: int  # zero: the oracle gives none, and only the category's is there
     unit: int
     config: facts.Config
 
@@ -47,12 +47,19 @@ class View:
         rates, price, word = (book.fact(kind, asset) for kind in ("rates", "price", "config"))
         if rates is None or word is None:
             self.missing[listing.id] = Quarantine(asset, "the reserve cannot be read")
-        elif price is None:
+            return
+        config = facts.config(word)
+        if price is None:
             self.missing[listing.id] = Quarantine(asset, "the oracle gives no price")
-        else:
-            indexes = health.indexes(profile, rates, self.at)
-            config = facts.config(word)
-            self.terms[listing.id] = Terms(asset, *indexes, price, 10**config.decimals, config)
+            if profile.bitmap_emodes or not self.emode_prices.get(config.category):
+                return  # else members of the category need no other price than the category's
+        indexes = health.indexes(profile, rates, self.at)
+        self.terms[listing.id] = Terms(asset, *indexes, price or 0, 10**config.decimals, config)
+
+    def lacks(self, mode: int, number: int) -> bool:
+        """Whether what an account in this e-mode would need of a reserve is set aside."""
+        terms = self.terms.get(number)
+        return number in self.missing and (terms is None or not mode or terms.config.category != mode)
 
     def threshold(self, mode: int, number: int) -> int:
         """The liquidation threshold of a reserve for an account in an e-mode."""
@@ -160,7 +167,7 @@ class View:
             return None
         used = {column >> 2 for column, _ in book.positions(row) if column & 3 or flags >> (column >> 2) & 1}
         used |= {number for number in self.missing if flags >> number & 1}
-        return next((self.missing[number] for number in used if number in self.missing), None)
+        return next((self.missing[number] for number in used if self.lacks(mode, number)), None)
 
 
 def profile_of(book: Book) -> Profile | None:
