@@ -114,7 +114,7 @@ def _donated(book: Book) -> InquiryOf[set[Address]]:
 def prices(book: Book) -> InquiryOf[list[Address]]:
     """All prices, each by its own call, so that a dead feed costs only its own market.
 
-    Returns those whose source is to be found anew: a followed feed did not foretell them, or there was none before.
+    Returns those whose source is to be found anew: nothing foretold them.
     """
     oracle = book.fact("market").oracle
     reads = {v_token: call(oracle, "getUnderlyingPrice(address)", v_token) for v_token in listed(book)}
@@ -122,7 +122,7 @@ def prices(book: Book) -> InquiryOf[list[Address]]:
     puzzling: list[Address] = []
     for v_token, read in reads.items():
         known, price = book.fact("price", v_token), integer(answers, read) or None
-        if price != known and (known is None or book.fact("feed", v_token) is not None):
+        if price != known:
             puzzling.append(v_token)
         book.learn("price", v_token, price)
     return puzzling
