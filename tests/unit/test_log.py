@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import datetime as dt
 import io
 import json
 import logging
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from enum import Enum, IntEnum
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -44,6 +46,18 @@ def stream() -> io.StringIO:
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_time_has_its_fraction_also_when_that_is_zero(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sharp(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> "Sharp":
+            return cls(2026, 11, 27, 12, 0, 28, 0, tz)
+
+    monkeypatch.setattr("structlog.processors.datetime", SimpleNamespace(datetime=Sharp, timezone=dt.timezone))
+    log.get_logger().info("indexer.resumed", market="a", block=1)
+    (line,) = lines(stream)
+    assert line["ts"] == "2026-11-27T12:00:28.000000Z"
 
 
 def test_a_line_has_its_head_in_order_and_integers_as_decimal_strings(stream: io.StringIO) -> None:
