@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from keeper.core.outlook import Trigger, TriggerKind
-from keeper.core.units import Address, Timestamp
+from keeper.core.units import Address, Timestamp, Who
 from keeper.estimator.timing import first_worth
 from keeper.indexer.market import Market
 from keeper.log import get_logger
@@ -31,18 +31,16 @@ class Agenda:
     """The next moment of every refused account."""
 
     def __init__(self) -> None:
-        self.awaited: dict[tuple[int, Address], Trigger] = {}
+        self.awaited: dict[Who, Trigger] = {}
 
-    def ask(
-        self, markets: Sequence[Market], refused: Collection[tuple[int, Address]], at: Timestamp, step: int, pays: Pays
-    ) -> None:
+    def ask(self, markets: Sequence[Market], refused: Collection[Who], at: Timestamp, step: int, pays: Pays) -> None:
         """Of those that are refused now; whoever is not is forgotten. ``step``: seconds from block to block."""
-        known = {market.id: market for market in markets}
+        known = {market.adapter.market: market for market in markets}
         before, self.awaited = self.awaited, {}
         foreseen = 0
         for key in islice(refused, ASKED):
-            number, account = key
-            market = known.get(number)
+            name, account = key
+            market = known.get(name)
             row = market.book.row(account) if market else None
             if market is None or row is None:
                 continue

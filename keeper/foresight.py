@@ -156,7 +156,10 @@ class Foresight:
             steps_s={name: round(seconds, 6) for name, seconds in reaction.steps.items()},
         )  # fmt: skip
         for skip in packed.skips:
-            log.info("opportunity.skipped", account=skip.account, reason=skip.reason.value, term=skip.term)
+            log.info(
+                "opportunity.skipped", market=skip.market, account=skip.account, reason=skip.reason.value,
+                term=skip.term,
+            )  # fmt: skip
         for plan in packed.plans:
             log.info(
                 "opportunity.planned", opportunity_id=plan.opportunity_id, legs=len(plan.legs), net=plan.estimate.net,

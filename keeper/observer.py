@@ -13,7 +13,7 @@ from keeper.core.events import Block
 from keeper.core.journal import Line, State
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.submissions import Ack, AckStatus, BestEffort, Capability, Channel, ChannelStatus, Submission
-from keeper.core.units import Address, BlockNumber, Wei
+from keeper.core.units import BlockNumber, Wei
 from keeper.daemon import Keeper, Moment
 from keeper.executor.lifecycle import Change
 from keeper.gate import BREAKER, LOSS_CAP
@@ -116,8 +116,8 @@ class Observer:
         for plan in plans:
             self._became(plan, Outcome.PLANNED)
         skips = [*moment.packed.skips, *self._unsent(moment)]
-        refused = {skip.account for skip in skips}
-        planned = {leg.account for plan in plans for leg in plan.legs} - refused
+        refused = {skip.who for skip in skips}
+        planned = {leg.who for plan in plans for leg in plan.legs} - refused
         self._reasons.update(moment.block, skips, planned)
 
     def change(self, change: Change) -> None:
@@ -245,7 +245,7 @@ _BEFORE: Final[Mapping[Outcome, frozenset[Outcome]]] = {
 
 
 def _skips(plans: Iterable[Plan], reason: Reason, term: str) -> Sequence[Skip]:
-    return [Skip(Address(leg.account), reason, term) for plan in plans for leg in plan.legs]
+    return [Skip(leg.account, reason, term, leg.who[0]) for plan in plans for leg in plan.legs]
 
 
 def _settlement(line: Line) -> Settlement:

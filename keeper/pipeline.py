@@ -23,7 +23,7 @@ from keeper.agenda import Agenda, Pays
 from keeper.core.events import Block
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.ports import Loan, Quarantine
-from keeper.core.units import WAD, Address, BlockNumber, Timestamp
+from keeper.core.units import WAD, BlockNumber, Timestamp, Who
 from keeper.core.venues import Liquidity, Pool
 from keeper.estimator.decide import decide
 from keeper.estimator.gas import ETHEREUM, FeeRule, next_base_fee
@@ -80,8 +80,8 @@ class Known:
 class Watch:
     """What is remembered from one block to the next, for log lines on a change and for whoever asks why."""
 
-    unhealthy: set[tuple[int, Address]] = field(default_factory=set)
-    skips: dict[Address, Skip] = field(default_factory=dict)
+    unhealthy: set[Who] = field(default_factory=set)
+    skips: dict[Who, Skip] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -99,7 +99,7 @@ class Pipeline:
         block_time: int,
     ) -> None:
         self.watch = Watch()
-        self.among: Container[Address] | None = None  # whom to look at; everybody
+        self.among: Container[Who] | None = None  # whom to look at; everybody
         self.planned = 0
         self.steps: Mapping[str, float] = {}  # seconds that each step of the last block took
         self._markets, self._liquidity = markets, liquidity
@@ -143,39 +143,41 @@ class Pipeline:
 
     async def _confirm(self, target: Target) -> AsyncIterator[Candidate]:
         """Accounts below 1 at the target's time, with everything that could be done about them."""
-        now: set[tuple[int, Address]] = set()
+        now: set[Who] = set()
         for market in self._markets():
             if market.surveyed is None:
                 continue
             rows = await self.lookout.post(market).below(target.timestamp)
             prices = self._prices(market) if rows else None
             for row in rows:
-                account = market.book.account(row)
-                if prices is None or (self.among is not None and account not in self.among):
+                who = market.who(row)
+                if prices is None or (self.among is not None and who not in self.among):
                     continue
-                now.add((market.id, account))
+                now.add(who)
                 self._noticed(market, row, target.timestamp)
-                yield Candidate(account, market.adapter.actions(market.book, row, target.timestamp), prices)
+                yield self._candidate(market, row, target.timestamp, prices)
                 await asyncio.sleep(0)
         self._recovered(now)
 
+    @staticmethod
+    def _candidate(market: Market, row: int, at: Timestamp, prices: Prices) -> Candidate:
+        actions = market.adapter.actions(market.book, row, at)
+        return Candidate(market.book.account(row), actions, prices, market.adapter.market)
+
     def _noticed(self, market: Market, row: int, at: Timestamp) -> None:
-        account = market.book.account(row)
-        if (market.id, account) in self.watch.unhealthy:
+        if market.who(row) in self.watch.unhealthy:
             return
         health = market.adapter.health(market.book, row, at)
         if not isinstance(health, Quarantine):
             log.info(
-                "account.liquidatable", protocol=market.adapter.name, market=market.adapter.market, account=account,
-                health_factor=health.health_factor,
+                "account.liquidatable", protocol=market.adapter.name, market=market.adapter.market,
+                account=market.book.account(row), health_factor=health.health_factor,
             )  # fmt: skip
 
-    def _recovered(self, now: set[tuple[int, Address]]) -> None:
-        for number, account in self.watch.unhealthy - now:
-            market = next((market for market in self._markets() if market.id == number), None)
-            if market is not None:
-                log.info("account.recovered", market=market.adapter.market, account=account, health_factor=WAD)
-            self.watch.skips.pop(account, None)
+    def _recovered(self, now: set[Who]) -> None:
+        for market, account in self.watch.unhealthy - now:
+            log.info("account.recovered", market=market, account=account, health_factor=WAD)
+            self.watch.skips.pop((market, account), None)
         self.watch.unhealthy = now
 
     def _tend(self, target: Target, packed: Packed) -> None:
@@ -183,8 +185,7 @@ class Pipeline:
         for market in self._markets():
             if market.surveyed is not None:
                 self.lookout.post(market).tend(target.timestamp)
-        refused = {skip.account for skip in packed.skips}
-        waiting = sorted(key for key in self.watch.unhealthy if key[1] in refused)
+        waiting = sorted({skip.who for skip in packed.skips} & self.watch.unhealthy)
         if waiting or self.agenda.awaited:
             self.agenda.ask(self._markets(), waiting, target.timestamp, self._block_time, self._pays(target))
 
@@ -193,8 +194,7 @@ class Pipeline:
         world = self.world(target)
 
         def pays(market: Market, row: int, at: Timestamp) -> bool:
-            actions = market.adapter.actions(market.book, row, at)
-            candidate = Candidate(market.book.account(row), actions, self._prices(market))
+            candidate = self._candidate(market, row, at, self._prices(market))
             return isinstance(decide(replace(world, timestamp=at), candidate), Plan)
 
         return pays
@@ -260,16 +260,19 @@ class Pipeline:
 
     def _tell(self, packed: Packed, steps: Mapping[str, float]) -> None:
         for skip in packed.skips:
-            before = self.watch.skips.get(skip.account)
-            self.watch.skips[skip.account] = skip
+            before = self.watch.skips.get(skip.who)
+            self.watch.skips[skip.who] = skip
             if before is None or before.reason is not skip.reason:
-                log.info("opportunity.skipped", account=skip.account, reason=skip.reason.value, term=skip.term)
+                log.info(
+                    "opportunity.skipped", market=skip.market, account=skip.account, reason=skip.reason.value,
+                    term=skip.term,
+                )  # fmt: skip
                 if skip.reason is Reason.ORACLE_DIVERGENCE:
                     log.warning("oracle.divergence", account=skip.account, term=skip.term)
         for plan in packed.plans:
             self.planned += 1
             for leg in plan.legs:
-                self.watch.skips.pop(leg.account, None)
+                self.watch.skips.pop(leg.who, None)
             log.info(
                 "opportunity.planned", opportunity_id=plan.opportunity_id, legs=len(plan.legs), net=plan.estimate.net,
                 gross_bonus=plan.estimate.gross_bonus, gas=plan.estimate.gas, bid=plan.estimate.bid,

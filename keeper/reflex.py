@@ -144,7 +144,7 @@ class Reflex:
         """An account as it would be at these prices."""
         supposed, mind = post.book.supposing("price", prices), self._mind(market)
         valued = complete(mind.assets(supposed), world.policy.profit_token, (), world.liquidity)
-        return Candidate(post.book.account(row), mind.actions(supposed, row, post.at), valued)
+        return Candidate(post.book.account(row), mind.actions(supposed, row, post.at), valued, market.adapter.market)
 
     def _mind(self, market: Market) -> Adapter:
         mind = self._minds.get(market.id)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from keeper.core.plans import FundingKind, Plan, Reason
 from keeper.core.ports import Loan, Valued
-from keeper.core.units import RAY, WAD, Address, BlockNumber, Bps, Timestamp, Wei
+from keeper.core.units import RAY, WAD, ZERO_ADDRESS, Address, BlockNumber, Bps, Timestamp, Wei
 from keeper.core.venues import Liquidity, Pool, PoolKey, sorted_pair
 from keeper.estimator.bid import BidPolicy
 from keeper.estimator.decide import decide
@@ -255,7 +255,7 @@ def _account(n: int, dollars: int, held: Sequence[Address], owed: Sequence[Addre
                 liquidity=10**40,
             )
             pairs.append(LiquidationPair(MARKET, _address(n), one, other, DAI, V3_6, terms, receive_wrapped=False))
-    return Candidate(_address(n), pairs, PRICES)
+    return Candidate(_address(n), pairs, PRICES, ZERO_ADDRESS)
 
 
 def _median(work: Callable[[], object], rounds: int) -> float:

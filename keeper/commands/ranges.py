@@ -21,7 +21,7 @@ from keeper.reports.replay import Play
 from keeper.reports.snapshot import Snapshot
 from keeper.settings import Settings
 from keeper.store.journal import Journal
-from keeper.store.reasons import REFRESH
+from keeper.store.reasons import REFRESH, Why
 from keeper.store.reasons import why as stored
 
 SPAN = 7_200  # blocks looked back when nothing else is asked for
@@ -69,14 +69,11 @@ def _known(settings: Settings, first: int, accounts: Collection[Address]) -> Kno
         return Known(None if executor is None else Address(executor))
     with closing(Journal(path, settings.chain.id)) as journal:
         lines, entries = journal.lines(), journal.since(first)
-    refusals = {account: found for account in accounts if (found := _refusal(settings, account))}
+    refusals = {why.who: _refusal(why) for account in accounts for why in stored(path, account)}
     return Known(None if executor is None else Address(executor), lines, entries, refusals)
 
 
-def _refusal(settings: Settings, account: Address) -> Refusal | None:
-    found = stored(settings.store.path, account)
-    if found is None:
-        return None
+def _refusal(found: Why) -> Refusal:
     until = found.block if found.ended else found.block + REFRESH
     return Refusal(found.reason, found.term, found.since, until)
 

@@ -1,6 +1,7 @@
 """``keeper why``: why an account is not liquidated.
 
-Law: what keeper itself has stored is told first, and needs no endpoint; only without it the account is looked up.
+Law: what keeper itself has stored is told first, and needs no endpoint; only without it the account is looked up. The
+same account may be in several markets: each is told by itself.
 """
 
 import re
@@ -31,20 +32,25 @@ async def why(settings: Settings, args: Namespace) -> int:
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}(:\S+)?", args.account):
         raise ConfigError(f"{args.account}: an account is 0x and 40 hex digits, and after a colon the pocket it is in")
     account = Address(owner(args.account).lower() + args.account[ADDRESS_DIGITS:])
-    reason = stored(settings.store.path, account)
-    records = list(_sent(settings, account))
-    if not records and reason is not None and not reason.ended:
-        records = [_refused(reason)]
+    reasons = stored(settings.store.path, account)
+    records = _sent(settings, account)
+    sent = {record["market"] for record in records}
+    records += [_refused(reason) for reason in reasons if not reason.ended and reason.market not in sent]
     if not records:
         records = await _looked_up(settings, account)
     for record in records or [{"account": account, "verdict": "unknown", "says": "no market has this account"}]:
         if args.json:
             emit({"account": account, **record})
         else:
-            say(f"{account}: {record['verdict']}: {record['says']}")
-    if not args.json and reason is not None and reason.ended:
-        say(f"  before: {reason.reason} ({reason.term}), blocks {reason.since} to {reason.block}, then {reason.ended}")
+            say(f"{account}: {record['verdict']}: {record['says']}" + _where(record.get("market")))
+    for past in () if args.json else [reason for reason in reasons if reason.ended]:
+        span = f"blocks {past.since} to {past.block}, then {past.ended}"
+        say(f"  before: {past.reason} ({past.term}), {span}" + _where(past.market))
     return Exit.DONE if records else Exit.NO
+
+
+def _where(market: object) -> str:
+    return f", market {market}" if market else ""
 
 
 def _refused(reason: Why) -> Record:
@@ -56,15 +62,18 @@ def _refused(reason: Why) -> Record:
         "term": reason.term,
         "since": reason.since,
         "block": reason.block,
+        "market": reason.market,
     }
 
 
 def _sent(settings: Settings, account: Address) -> list[Record]:
-    """What was sent about the account and is not final."""
+    """What was sent about the account and is not final, market by market: what may land, else what has."""
     with closing(Journal(settings.store.path, settings.chain.id)) as journal:
-        about = [entry for entry in journal.open() if any(account == one for _, one in entry.accounts)]
-    open_ = [entry for entry in about if entry.state in OPEN]
-    landed = [entry for entry in about if entry.state in LANDED]
+        about = [(market, entry) for entry in journal.open() for market, one in entry.accounts if one == account]
+    about.sort(key=lambda pair: (pair[0], pair[1].id))
+    open_ = [(market, entry) for market, entry in about if entry.state in OPEN]
+    waited = {market for market, _ in open_}
+    landed = [(market, entry) for market, entry in about if entry.state in LANDED and market not in waited]
     return [
         {
             "verdict": "in flight" if entry.state in OPEN else entry.state.value,
@@ -72,8 +81,9 @@ def _sent(settings: Settings, account: Address) -> list[Record]:
             + (f"until block {entry.until}" if entry.state in OPEN else f"in block {entry.fate and entry.fate.block}"),
             "opportunity_id": entry.id,
             "state": entry.state.value,
+            "market": market,
         }
-        for entry in (open_ or landed)
+        for market, entry in open_ + landed
     ]
 
 

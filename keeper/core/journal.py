@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Final
 
 from keeper.core.plans import Plan
-from keeper.core.units import Address, BlockNumber, Hash, Wei
+from keeper.core.units import Address, BlockNumber, Hash, Wei, Who
 
 GRACE: Final = 2  # blocks after its last one in which a transaction may still turn up in a replaced block
 
@@ -105,10 +105,10 @@ class Entry:
         return max((variant.until for variant in self.variants), default=BlockNumber(0))
 
     @property
-    def accounts(self) -> frozenset[tuple[Address, Address]]:
-        """(market, account) of everything any variant would liquidate."""
+    def accounts(self) -> frozenset[Who]:
+        """Everyone whom any variant would liquidate."""
         plans = (variant.plan for variant in self.variants if variant.plan)
-        return frozenset((leg.market, leg.account) for plan in plans for leg in plan.legs)
+        return frozenset(leg.who for plan in plans for leg in plan.legs)
 
     def variant(self, tx: Hash | None) -> Variant | None:
         """The one with that hash."""

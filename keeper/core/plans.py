@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
 from typing import Final, Protocol
 
-from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Wei
+from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Wei, Who
 
 SELF: Final = Address("0x5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f")  # in a call's data: the executor, whoever it is
 
@@ -236,6 +236,12 @@ class Leg:
     style: Style = Style.AAVE
     spender: Address = ZERO_ADDRESS  # who takes the repay amount, where the executor does not know it
     calls: tuple[Call, ...] = ()
+    home: Address = ZERO_ADDRESS  # the market as it is configured; the contract that is called where nobody said
+
+    @property
+    def who(self) -> Who:
+        """Whom it is about."""
+        return (self.market if self.home == ZERO_ADDRESS else self.home), self.account
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,3 +334,9 @@ class Skip:
     account: Address
     reason: Reason
     term: str  # the number that decided, readable: "net -43.44 USD < floor 0"
+    market: Address  # as it is configured
+
+    @property
+    def who(self) -> Who:
+        """Whom it is about."""
+        return self.market, self.account

@@ -4,7 +4,8 @@ Law: money is an integer and the direction of every rounding is in the name of t
 Nothing here knows a protocol. Floats never enter.
 
 A book's account is an address, or an address and the isolated pocket it is in: ``0x<40 hex>:<pocket>``. Whatever shows
-or stores an account keeps the whole key; calldata names its owner.
+or stores an account keeps the whole key; calldata names its owner. The same key may be an account of several markets:
+what is remembered of one is kept under ``Who``.
 """
 
 from typing import Final, NewType
@@ -19,6 +20,7 @@ Wad = NewType("Wad", int)  # 1e18 = one
 Ray = NewType("Ray", int)  # 1e27 = one
 Bps = NewType("Bps", int)  # 1e4 = one
 BaseValue = NewType("BaseValue", int)  # a value in a market's own base currency unit
+Who = tuple[Address, Address]  # a market, by the address it is configured with, and an account in it
 
 WAD: Final = 10**18
 RAY: Final = 10**27

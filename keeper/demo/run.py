@@ -256,8 +256,8 @@ class Play:
 
     def _weak(self) -> bool:
         """Whether somebody is liquidatable and was not refused with a reason."""
-        weak = {account for _, account in self.keeper.pipeline.watch.unhealthy}
-        return bool(weak - set(self.keeper.pipeline.watch.skips))
+        watch = self.keeper.pipeline.watch
+        return bool(watch.unhealthy - set(watch.skips))
 
     # what came of it -----------------------------------------------------------------------------------------------
 

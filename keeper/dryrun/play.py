@@ -16,7 +16,7 @@ from keeper.core.events import Log
 from keeper.core.journal import OPEN
 from keeper.core.plans import Reason, Skip
 from keeper.core.ports import Quarantine
-from keeper.core.units import Address
+from keeper.core.units import Address, Who
 from keeper.daemon import Keeper, Moment
 from keeper.dryrun.stage import Stage
 from keeper.errors import EndpointsUnavailable
@@ -41,11 +41,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a play. ``health``: (account, block) → health factor before and after."""
+    """What came of a play. ``health``: (market, account, block) → health factor before and after."""
 
     report: RunReport
     failures: tuple[Failure, ...]
-    health: Mapping[tuple[Address, int], tuple[int | None, int | None]]
+    health: Mapping[tuple[Address, Address, int], tuple[int | None, int | None]]
 
     def record(self) -> Mapping[str, object]:
         """The report file: design §5's fields, and health and failures beside them."""
@@ -57,11 +57,11 @@ class Result:
 
     def line(self, one: Liquidated) -> Mapping[str, object]:
         """One liquidation."""
-        before, after = self.health.get((one.account, one.block), (None, None))
+        before, after = self.health.get((one.market, one.account, one.block), (None, None))
         return {**asdict(one), "health_before": before, "health_after": after}
 
 
-async def play(stage: Stage, answers: Answers, blocks: int | None, among: Collection[Address] | None = None) -> Result:
+async def play(stage: Stage, answers: Answers, blocks: int | None, among: Collection[Who] | None = None) -> Result:
     """Index, shock, and let the keeper work; ``among``: these accounts only."""
     async with Keeper(stage.settings, stage.signer) as keeper:
         keeper.pipeline.among = among
@@ -75,6 +75,7 @@ class _Play:
     stage: Stage
     keeper: Keeper
     failures: list[Failure] = field(default_factory=list)
+    failed: set[Who] = field(default_factory=set)
     before: dict[tuple[Address, Address, int], int | None] = field(default_factory=dict)
     after: dict[tuple[Address, Address, int], int | None] = field(default_factory=dict)
 
@@ -120,6 +121,7 @@ class _Play:
                 continue
             accounts = tuple(leg.account for leg in attempt.plan.legs)
             self.failures.append(Failure(accounts, number + 1, refusal.reason, refusal.detail))
+            self.failed |= {leg.who for leg in attempt.plan.legs}
 
     def _factor(self, callee: Address, account: Address) -> int | None:
         tip = self.keeper.indexer.tip
@@ -144,24 +146,21 @@ class _Play:
             reverted += 1
             accounts = tuple(sorted(account for _, account in entry.accounts))
             self.failures.append(Failure(accounts, line.block, "reverted", line.tx))
+            self.failed |= entry.accounts
         done.sort(key=lambda one: one.block)
-        skips = tuple(sorted(self._refused(), key=lambda skip: skip.account))
-        health = {
-            (account, block): (factor, self.after.get((market, account, block)))
-            for (market, account, block), factor in self.before.items()
-        }
+        skips = tuple(sorted(self._refused(), key=lambda skip: (skip.account, skip.market)))
+        health = {key: (factor, self.after.get(key)) for key, factor in self.before.items()}
         return Result(RunReport(tuple(done), skips, reverted, 0, shock_block), tuple(self.failures), health)
 
     def _refused(self) -> Iterator[Skip]:
         """Everybody who is still liquidatable: with the keeper's own reason, or with what kept a plan from landing."""
         watch, gate = self.keeper.pipeline.watch, self.keeper.gate
         yield from watch.skips.values()
-        told = {*watch.skips, *(account for failure in self.failures for account in failure.accounts)}
         term = "planned, and the blocks came to an end before its turn"
         if gate is not None and gate.halts:
             term = ", ".join(f"{name}: {why}" for name, why in gate.halts.items())
-        for account in {account for _, account in watch.unhealthy} - told:
-            yield Skip(account, Reason.NOT_SENT, term)
+        for market, account in watch.unhealthy - watch.skips.keys() - self.failed:
+            yield Skip(account, Reason.NOT_SENT, term, market)
 
 
 def together(results: Iterable[Result]) -> Result:

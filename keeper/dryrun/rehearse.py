@@ -15,7 +15,7 @@ from typing import Final
 from keeper.books import state_file
 from keeper.core.plans import Reason, Skip
 from keeper.core.ports import Quarantine
-from keeper.core.units import MAX_U256, Address, Timestamp
+from keeper.core.units import MAX_U256, Address, Timestamp, Who
 from keeper.daemon import Keeper
 from keeper.dryrun.play import Result, play, together
 from keeper.dryrun.shock import source_of
@@ -30,7 +30,7 @@ BEYOND: Final = 0.999  # of the price at which health is 1
 class Drill:
     """One account, what the price sources have to answer to bring it down, or why that cannot be done."""
 
-    account: Address
+    who: Who
     answers: Mapping[Address, int]
     skip: Skip | None = None
 
@@ -51,18 +51,19 @@ async def _tried(stage: Stage, drill: Drill, blocks: int | None) -> Result:
         return _only(drill.skip)
     with stage.fork.undone(), state_file(stage.settings.store.path, copy=True) as path:
         at = replace(stage, settings=kept_in(stage.settings, path))
-        result = await play(at, partial(_given, drill.answers), blocks, {drill.account})
+        result = await play(at, partial(_given, drill.answers), blocks, {drill.who})
     if result.report.liquidations or result.report.skips or result.failures:
         return result
-    return _only(_unmoved(drill.account, f"still healthy after moving {', '.join(drill.answers)}"))
+    return _only(_unmoved(drill.who, f"still healthy after moving {', '.join(drill.answers)}"))
 
 
 def _given(answers: Mapping[Address, int], _: Keeper) -> Mapping[Address, int]:
     return answers
 
 
-def _unmoved(account: Address, why: str) -> Skip:
-    return Skip(account, Reason.NOT_SENT, why)
+def _unmoved(who: Who, why: str) -> Skip:
+    market, account = who
+    return Skip(account, Reason.NOT_SENT, why, market)
 
 
 def _only(skip: Skip) -> Result:
@@ -72,33 +73,33 @@ def _only(skip: Skip) -> Result:
 
 def _drills(market: Market, at: Timestamp) -> Iterator[Drill]:
     for row in live_rows(market.book):
-        health = market.adapter.health(market.book, row, at)
+        who, health = market.who(row), market.adapter.health(market.book, row, at)
         if isinstance(health, Quarantine):
-            account = market.book.account(row)
-            yield Drill(account, {}, Skip(account, Reason.QUARANTINED, f"{health.subject}: {health.reason}"))
+            why = f"{health.subject}: {health.reason}"
+            yield Drill(who, {}, Skip(who[1], Reason.QUARANTINED, why, who[0]))
         elif health.health_factor != MAX_U256:
             yield _drill(market, row, at)
 
 
 def _drill(market: Market, row: int, at: Timestamp) -> Drill:
     """The margin is a line: what has to go of it is known at once."""
-    account = market.book.account(row)
+    who = market.who(row)
     exposures = market.adapter.exposures(market.book, row)
     if exposures is None:
-        return Drill(account, {}, _unmoved(account, "its margin is not linear in prices"))
+        return Drill(who, {}, _unmoved(who, "its margin is not linear in prices"))
     weights = market.adapter.weights(market.book, at, [column for column, _ in exposures])
     worth: dict[Address, float] = defaultdict(float)
     for (_, amount), factor, asset in zip(exposures, weights.factors, weights.assets, strict=True):
         worth[asset] += amount * factor * weights.prices.get(asset, 1)
     margin = sum(worth.values())
     if not isfinite(margin):
-        return Drill(account, {}, _unmoved(account, "its margin has no bound"))
+        return Drill(who, {}, _unmoved(who, "its margin has no bound"))
     if margin < 0:
-        return Drill(account, {})
-    return _fall(market, account, worth, margin)
+        return Drill(who, {})
+    return _fall(market, who, worth, margin)
 
 
-def _fall(market: Market, account: Address, worth: Mapping[Address, float], margin: float) -> Drill:
+def _fall(market: Market, who: Who, worth: Mapping[Address, float], margin: float) -> Drill:
     """The largest collaterals, as many as it takes, all by one factor."""
     prices = {asset: valued.price for asset, valued in market.adapter.assets(market.book).items()}
     falling: dict[Address, Address] = {}
@@ -111,5 +112,5 @@ def _fall(market: Market, account: Address, worth: Mapping[Address, float], marg
         gone += worth[asset]
         if gone > margin:
             left = (1 - margin / gone) * BEYOND
-            return Drill(account, {source: max(1, int(prices[one] * left)) for one, source in falling.items()})
-    return Drill(account, {}, _unmoved(account, "no fall of its collaterals' prices makes it liquidatable"))
+            return Drill(who, {source: max(1, int(prices[one] * left)) for one, source in falling.items()})
+    return Drill(who, {}, _unmoved(who, "no fall of its collaterals' prices makes it liquidatable"))

@@ -11,7 +11,7 @@ from keeper.commands.tables import fixed, say, show
 from keeper.core.units import MAX_U256, WAD
 from keeper.dryrun.play import Result
 from keeper.output import emit
-from keeper.reports.run_report import Liquidated
+from keeper.reports.run_report import Liquidated, skipped
 
 ETHER: Final = 18  # decimals
 COLUMNS: Final = (
@@ -43,7 +43,7 @@ def tell(result: Result, *, json: bool) -> None:
 
 
 def _row(result: Result, one: Liquidated) -> tuple[str, ...]:
-    before, after = result.health.get((one.account, one.block), (None, None))
+    before, after = result.health.get((one.market, one.account, one.block), (None, None))
     return (
         one.account,
         _factor(before),
@@ -82,7 +82,7 @@ def _emit(result: Result) -> None:
     for failure in result.failures:
         emit({"kind": "failure", **asdict(failure)})
     for skip in report.skips:
-        emit({"kind": "skip", "account": skip.account, "reason": skip.reason.value, "term": skip.term})
+        emit({"kind": "skip", **skipped(skip)})
     record = report.record()
     totals = record["totals"]
     emit({"kind": "totals", **(totals if isinstance(totals, dict) else {}), "shock_block": report.shock_block})

@@ -54,10 +54,10 @@ def decide(world: World, candidate: Candidate) -> Plan | Skip:
     """The best plan for one account."""
     refusal = vet_moment(world)
     if refusal:
-        return refusal.skip(candidate.account)
+        return refusal.skip(candidate.who)
     found = consider(world, Desk.of(world.liquidity, world.policy.routing), candidate)
     answer = found.alone if isinstance(found, Considered) else found
-    return answer.skip(candidate.account) if isinstance(answer, Refusal) else answer
+    return answer.skip(candidate.who) if isinstance(answer, Refusal) else answer
 
 
 def consider(world: World, desk: Desk, candidate: Candidate, finalists: int = _FINALISTS) -> Considered | Refusal:
@@ -70,11 +70,12 @@ def consider(world: World, desk: Desk, candidate: Candidate, finalists: int = _F
         if isinstance(action, Reason):
             refusals.append(Refusal(action, "by the market"))
             continue
+        terms = Terms.of(action, candidate.prices, _token(world), candidate.market)
         refusal = vet_pair(world, action, candidate.prices)
-        found = [] if refusal else list(_glance_at(world, desk, Terms.of(action, candidate.prices, _token(world))))
+        found = [] if refusal else list(_glance_at(world, desk, terms))
         glances += found
         if not found:
-            refusals.append(refusal or _no_way(world, desk, Terms.of(action, candidate.prices, _token(world))))
+            refusals.append(refusal or _no_way(world, desk, terms))
     if not glances:
         return refusals[-1] if refusals else Refusal(Reason.QUARANTINED, "no pair")
     return _best(world, glances, finalists)

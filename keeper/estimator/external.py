@@ -42,7 +42,7 @@ def unsold(world: World, candidate: Candidate) -> Leg | None:
     for action in candidate.actions:
         if isinstance(action, Reason) or action.receive_wrapped or vet_pair(world, action, candidate.prices):
             continue
-        terms = Terms.of(action, candidate.prices, world.policy.profit_token)
+        terms = Terms.of(action, candidate.prices, world.policy.profit_token, candidate.market)
         if terms.most and action.collateral_asset != action.debt_asset:
             settlement = action.settle(terms.most)
             paid = candidate.prices.wei_up(action.debt_asset, settlement.paid)

@@ -12,7 +12,7 @@ from math import isqrt
 from typing import Final, NamedTuple
 
 from keeper.core.plans import Reason, Skip
-from keeper.core.units import BPS, WAD, Address, Bps, Timestamp, Wad, div_up, mul_div_down, mul_div_up
+from keeper.core.units import BPS, WAD, Address, Bps, Timestamp, Wad, Who, div_up, mul_div_down, mul_div_up
 
 _YEAR: Final = 31_536_000
 _Q128: Final = 1 << 128
@@ -24,9 +24,10 @@ class Refusal(NamedTuple):
     reason: Reason
     term: str
 
-    def skip(self, account: Address) -> Skip:
-        """The refusal of this account."""
-        return Skip(account, self.reason, self.term)
+    def skip(self, who: Who) -> Skip:
+        """The refusal of this account of this market."""
+        market, account = who
+        return Skip(account, self.reason, self.term, market)
 
 
 # --- oracle and sequencer ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from keeper.core.plans import Plan, Reason, Skip
-from keeper.core.units import BPS, MAX_U256, Address, Wei
+from keeper.core.units import BPS, MAX_U256, Wei, Who
 from keeper.estimator.decide import Considered, consider, vet_losses
 from keeper.estimator.desk import Desk
 from keeper.estimator.estimate import Part, estimate
@@ -54,7 +54,7 @@ def packing(world: World, candidates: Sequence[Candidate]) -> Generator[int, Non
     """The same in steps: yields how many accounts are settled."""
     refusal = vet_moment(world)
     if refusal:
-        return Packed((), tuple(refusal.skip(candidate.account) for candidate in candidates))
+        return Packed((), tuple(refusal.skip(candidate.who) for candidate in candidates))
     best: Packed | None = None
     for order in _orders(candidates):
         packed = yield from _Packer(world, Desk.of(world.liquidity, world.policy.routing)).run(order)
@@ -104,7 +104,7 @@ class _Packer:
     desk: Desk
     plans: list[Plan] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
-    open: list[tuple[Address, Part]] = field(default_factory=list)  # the transaction being filled
+    open: list[tuple[Who, Part]] = field(default_factory=list)  # the transaction being filled
     before: Desk | None = None  # the desk before that transaction
     used: int = 0  # gas that the plans so far are expected to use
     headroom: int = 0  # the most that one of them asks for beyond that
@@ -117,9 +117,9 @@ class _Packer:
                 self._close()  # whose conversions may move pools
                 yield number
                 found = self._consider(candidate)
-            refusal = found if isinstance(found, Refusal) else self._take(candidate.account, found)
+            refusal = found if isinstance(found, Refusal) else self._take(candidate.who, found)
             if refusal:
-                self.skips.append(refusal.skip(candidate.account))
+                self.skips.append(refusal.skip(candidate.who))
             yield number + 1
         self._close()
         return Packed(tuple(self.plans), tuple(self.skips))
@@ -129,7 +129,7 @@ class _Packer:
             return self._no_room()
         return consider(self.world, self.desk, candidate, finalists=1)
 
-    def _take(self, account: Address, found: Considered) -> Refusal | None:
+    def _take(self, who: Who, found: Considered) -> Refusal | None:
         """Put an account into the open transaction, or into a new one."""
         if isinstance(found.alone, Refusal) and (not self.open or found.margin <= 0):
             return found.alone
@@ -137,7 +137,7 @@ class _Packer:
             self.full = True
             return self._no_room()
         self.before = self.before if self.open else self.desk
-        self.open.append((account, found.part))
+        self.open.append((who, found.part))
         self.desk = self.desk.after(found.part.done.moved)
         return None
 
@@ -168,7 +168,7 @@ class _Packer:
         priced = estimate(self.world, [part for _, part in self.open])
         refusal = priced if isinstance(priced, Refusal) else vet_losses(self.world, priced[0])
         if isinstance(priced, Refusal) or refusal is not None:
-            self.skips += [refusal.skip(account) for account, _ in self.open if refusal]
+            self.skips += [refusal.skip(who) for who, _ in self.open if refusal]
             self.desk = self.before
         else:
             plan, moved = priced

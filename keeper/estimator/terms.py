@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from keeper.core.plans import Action, Funding, FundingKind, Leg, Settlement, SwapLeg, VenueKind, Witness
-from keeper.core.units import BPS, Address, Amount, Bps, mul_div_down
+from keeper.core.units import BPS, ZERO_ADDRESS, Address, Amount, Bps, mul_div_down
 from keeper.core.venues import PIPS, Pool
 from keeper.estimator.gas import LegShape
 from keeper.estimator.worth import Prices
@@ -38,11 +38,12 @@ class Terms:
     prices: Prices
     profit_token: Address
     intervals: tuple[Interval, ...]
+    home: Address = ZERO_ADDRESS  # the market as it is configured
 
     @classmethod
-    def of(cls, action: Action, prices: Prices, profit_token: Address) -> "Terms":
+    def of(cls, action: Action, prices: Prices, profit_token: Address, home: Address = ZERO_ADDRESS) -> "Terms":
         """The terms of an action."""
-        return cls(action, prices, profit_token, action.intervals())
+        return cls(action, prices, profit_token, action.intervals(), home)
 
     @property
     def most(self) -> int:
@@ -101,6 +102,7 @@ class Terms:
             style=action.style,
             spender=action.spender,
             calls=action.calls(repay),
+            home=self.home,
         )
 
 

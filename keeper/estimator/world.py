@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from keeper.core.plans import Action, Plan, Reason
 from keeper.core.ports import Loan
-from keeper.core.units import Address, BlockNumber, Bps, Timestamp, Wad, Wei
+from keeper.core.units import Address, BlockNumber, Bps, Timestamp, Wad, Wei, Who
 from keeper.core.venues import Liquidity
 from keeper.estimator.bid import BidBook, BidPolicy
 from keeper.estimator.gas import ETHEREUM, TX_GAS_CAP, FeeRule, GasBook
@@ -98,3 +98,9 @@ class Candidate:
     account: Address
     actions: Sequence[Action | Reason]
     prices: Prices
+    market: Address  # as it is configured
+
+    @property
+    def who(self) -> Who:
+        """Whom it is about."""
+        return self.market, self.account

@@ -23,7 +23,7 @@ from keeper.contracts.encode import encode_plan
 from keeper.core.events import Block
 from keeper.core.journal import OPEN, Entry, Fate, State
 from keeper.core.plans import Plan
-from keeper.core.units import Address, BlockNumber, Wei
+from keeper.core.units import Address, BlockNumber, Wei, Who
 from keeper.errors import EndpointsUnavailable, RpcError
 from keeper.estimator.gas import worst_base_fee
 from keeper.executor.announce import announce
@@ -49,7 +49,7 @@ POLL: Final = 0.5  # seconds between two looks at the head while draining
 
 _log = get_logger()
 _NO_STEPS: Final[Mapping[str, float]] = MappingProxyType({})
-Accounts = frozenset[tuple[Address, Address]]
+Accounts = frozenset[Who]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Executor:
 
     @property
     def in_flight(self) -> Accounts:
-        """(market, account) of everything that may land."""
+        """Everyone about whom something may land."""
         return frozenset().union(*(entry.accounts for entry in self._records.within(OPEN)), *self._planning.values())
 
     @property
@@ -343,7 +343,7 @@ class Executor:
 
 
 def _accounts(plan: Plan) -> Accounts:
-    return frozenset((leg.market, leg.account) for leg in plan.legs)
+    return frozenset(leg.who for leg in plan.legs)
 
 
 def _again(entry: Entry) -> Job:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from keeper.core.plans import Leg, Plan, Reason
 from keeper.core.quoting import ExternalQuote, Quoter, QuoteRequest
-from keeper.core.units import Address
+from keeper.core.units import Address, Who
 from keeper.estimator.external import from_quote, request_of, unsold, with_quote
 from keeper.estimator.pack import Packed
 from keeper.estimator.world import Candidate, World
@@ -38,7 +38,7 @@ class Outside:
 
     async def improve(self, world: World, packed: Packed, candidates: Sequence[Candidate]) -> Packed:
         """The same plans and more, where somebody outside pays more."""
-        prices = {candidate.account: candidate.prices for candidate in candidates}
+        prices = {candidate.who: candidate.prices for candidate in candidates}
         sales = [
             *(_Sale(plan.legs[0], plan) for plan in packed.plans if len(plan.legs) == 1 and plan.legs[0].swaps),
             *self._unsold(world, packed, candidates),
@@ -50,8 +50,8 @@ class Outside:
         return packed
 
     def _unsold(self, world: World, packed: Packed, candidates: Sequence[Candidate]) -> Sequence[_Sale]:
-        routeless = {skip.account for skip in packed.skips if skip.reason is Reason.NO_ROUTE}
-        legs = (unsold(world, candidate) for candidate in candidates if candidate.account in routeless)
+        routeless = {skip.who for skip in packed.skips if skip.reason is Reason.NO_ROUTE}
+        legs = (unsold(world, candidate) for candidate in candidates if candidate.who in routeless)
         return [_Sale(leg, None) for leg in legs if leg is not None]
 
     async def _best(self, request: QuoteRequest) -> ExternalQuote | None:
@@ -60,8 +60,8 @@ class Outside:
         return max(quotes, key=lambda quote: quote.amount_out, default=None)
 
 
-def _planned(world: World, sale: _Sale, quote: ExternalQuote, prices: Mapping[Address, Prices]) -> Plan | None:
-    known = prices[sale.leg.account]
+def _planned(world: World, sale: _Sale, quote: ExternalQuote, prices: Mapping[Who, Prices]) -> Plan | None:
+    known = prices[sale.leg.who]
     if sale.plan is not None:
         found = with_quote(world, sale.plan, known, quote)
     else:
@@ -73,5 +73,5 @@ def _with(packed: Packed, sale: _Sale, better: Plan | None) -> Packed:
     if better is None:
         return packed
     plans = tuple(plan for plan in packed.plans if plan is not sale.plan)
-    skips = tuple(skip for skip in packed.skips if skip.account != sale.leg.account)
+    skips = tuple(skip for skip in packed.skips if skip.who != sale.leg.who)
     return Packed((*plans, better), skips)

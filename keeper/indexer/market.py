@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from keeper.core.book import Book
 from keeper.core.events import Log
 from keeper.core.ports import Adapter
+from keeper.core.units import Who
 from keeper.store.store import Store
 
 
@@ -38,6 +39,10 @@ class Market:
             surveyed=None if cursor is None else cursor.surveyed,
             opened=cursor is not None,
         )
+
+    def who(self, row: int) -> Who:
+        """Whom a row is about."""
+        return self.adapter.market, self.book.account(row)
 
     def logs_of(self, logs: Sequence[Log]) -> list[Log]:
         """The logs that concern this market."""

@@ -12,7 +12,7 @@ Laws
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from types import TracebackType
@@ -22,7 +22,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from keeper.core.units import WAD, Address
+from keeper.core.units import ADDRESS_DIGITS, WAD, Address
 from keeper.errors import ConfigError
 from keeper.log import get_logger
 from keeper.ops.census import Account, Census
@@ -42,7 +42,7 @@ _log = get_logger()
 class Refusals(Protocol):
     """``store.reasons.Reasons``, as far as it is shown."""
 
-    def of(self, account: Address) -> Why | None: ...
+    def of(self, account: Address) -> Sequence[Why]: ...
     def held(self) -> Iterable[Why]: ...
     def counts(self) -> Mapping[str, int]: ...
 
@@ -111,7 +111,7 @@ class Server:
     async def _opportunities(self, request: web.Request) -> web.Response:
         limit, account = _limit(request), _wanted(request)
         recent = (one for one in reversed(self._status.recent.values()) if account in (None, *one.accounts))
-        held = self._refusals.held() if account is None else filter(None, [self._refusals.of(account)])
+        held = self._refusals.held() if account is None else self._refusals.of(account)
         return _json(
             {
                 "outcomes": {outcome.value: count for outcome, count in self._status.outcomes.items()},
@@ -149,9 +149,9 @@ def _wanted(request: web.Request) -> Address | None:
     text = request.query.get("account")
     if text is None:
         return None
-    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
-        raise _refused("account is 0x and 40 hex digits")
-    return Address(text.lower())
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}(:\S+)?", text):
+        raise _refused("account is 0x and 40 hex digits, and after a colon the pocket it is in")
+    return Address(text[:ADDRESS_DIGITS].lower() + text[ADDRESS_DIGITS:])
 
 
 def _refused(why: str) -> web.HTTPBadRequest:

@@ -14,7 +14,7 @@ from typing import Final
 from keeper.core.journal import Entry, Line, State
 from keeper.core.outlook import Liquidated
 from keeper.core.plans import Reason
-from keeper.core.units import Address, Hash
+from keeper.core.units import Address, Hash, Who
 
 
 class Verdict(Enum):
@@ -48,6 +48,11 @@ class Seen:
     market: Address
     bonus: int | None = None  # what was seized less what was repaid, in base units, at the snapshot's prices
 
+    @property
+    def who(self) -> Who:
+        """Whom it was about."""
+        return self.market, self.what.account
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -66,7 +71,7 @@ class Known:
     executor: Address | None = None
     lines: Sequence[Line] = ()
     entries: Sequence[Entry] = ()
-    refusals: Mapping[Address, Refusal] = field(default_factory=dict)
+    refusals: Mapping[Who, Refusal] = field(default_factory=dict)
 
     @property
     def landed(self) -> dict[Hash, int]:
@@ -95,7 +100,7 @@ def once(found: Iterable[Seen], canonical: Mapping[int, Hash] | None = None) -> 
         what = seen.what
         if canonical is not None and canonical.get(what.block) != seen.hash:
             continue
-        inside = (seen.hash, what.tx, what.account, what.collateral_asset, what.debt_asset)
+        inside = (seen.hash, what.tx, seen.market, what.account, what.collateral_asset, what.debt_asset)
         count[inside] = number = count.get(inside, 0) + 1
         kept[(*inside[1:], number)] = seen
     return sorted(kept.values(), key=lambda seen: seen.what.block)
@@ -116,7 +121,7 @@ def _judged(seen: Seen, known: Known, landed: Mapping[Hash, int]) -> Judged:
     what = seen.what
     if what.tx in landed or (known.executor is not None and what.liquidator == known.executor):
         return Judged(seen, Verdict.OURS, "", landed.get(what.tx))
-    about = [entry for entry in known.entries if any(what.account == account for _, account in entry.accounts)]
+    about = [entry for entry in known.entries if seen.who in entry.accounts]
     plans = [(entry, one.plan) for entry in about for one in entry.variants if one.plan is not None]
     before = [(entry, plan) for entry, plan in plans if plan.block <= what.block]
     if before:
@@ -124,7 +129,7 @@ def _judged(seen: Seen, known: Known, landed: Mapping[Hash, int]) -> Judged:
         state = entry.outcome or entry.state
         if state in _LOST:
             return Judged(seen, Verdict.OUTBID, entry.reason or state.value, plan.estimate.net)
-    refusal = known.refusals.get(what.account)
+    refusal = known.refusals.get(seen.who)
     if refusal is not None and refusal.since < what.block <= refusal.until + 1:
         economic = refusal.reason in ECONOMIC
         said = f"{refusal.reason}: {refusal.term}"

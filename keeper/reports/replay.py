@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keeper.core.plans import Plan
-from keeper.core.units import Address
+from keeper.core.units import Who
 from keeper.estimator.pack import Packed
 from keeper.reports.missed import Seen
 
@@ -17,7 +17,7 @@ class Decision:
     """What was decided about an account for a block."""
 
     block: int  # that it was decided for
-    account: Address
+    who: Who
     plan: Plan | None
     reason: str = ""
     term: str = ""
@@ -43,19 +43,19 @@ class Contest:
 class Play:
     """Collects a replay, block after block."""
 
-    decisions: dict[tuple[int, Address], Decision] = field(default_factory=dict)
+    decisions: dict[tuple[int, Who], Decision] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
-    first: dict[Address, int] = field(default_factory=dict)
+    first: dict[Who, int] = field(default_factory=dict)
 
     def decide(self, block: int, packed: Packed) -> None:
         """What is decided for a block."""
         for plan in packed.plans:
             for leg in plan.legs:
-                self.decisions[block, leg.account] = Decision(block, leg.account, plan)
-                self.first.setdefault(leg.account, block)
+                self.decisions[block, leg.who] = Decision(block, leg.who, plan)
+                self.first.setdefault(leg.who, block)
         for skip in packed.skips:
-            found = Decision(block, skip.account, None, skip.reason.value, skip.term)
-            self.decisions.setdefault((block, skip.account), found)
+            found = Decision(block, skip.who, None, skip.reason.value, skip.term)
+            self.decisions.setdefault((block, skip.who), found)
 
     def happened(self, found: Iterable[Seen]) -> None:
         """What a block held."""
@@ -64,14 +64,16 @@ class Play:
     def contests(self) -> list[Contest]:
         """Every liquidation of the range with what was decided about it."""
         return [
-            Contest(seen, self.decisions.get((seen.what.block, seen.what.account)), self.first.get(seen.what.account))
-            for seen in sorted(self.seen, key=lambda seen: (seen.what.block, seen.what.tx, seen.what.account))
+            Contest(seen, self.decisions.get((seen.what.block, seen.who)), self.first.get(seen.who))
+            for seen in sorted(
+                self.seen, key=lambda seen: (seen.what.block, seen.what.tx, seen.what.account, seen.market)
+            )
         ]
 
     def alone(self) -> list[Decision]:
         """Plans for accounts that nobody liquidated in the range, the first of each."""
-        taken = {seen.what.account for seen in self.seen}
-        return [self.decisions[block, account] for account, block in sorted(self.first.items()) if account not in taken]
+        taken = {seen.who for seen in self.seen}
+        return [self.decisions[block, who] for who, block in sorted(self.first.items()) if who not in taken]
 
 
 def reached(found: Sequence[Contest]) -> float | None:

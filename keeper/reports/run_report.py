@@ -60,7 +60,7 @@ class RunReport:
         """The report file: design §5 is its contract."""
         return {
             "liquidations": [asdict(one) for one in self.liquidations],
-            "skips": [{"account": skip.account, "reason": skip.reason.value, "term": skip.term} for skip in self.skips],
+            "skips": [skipped(skip) for skip in self.skips],
             "totals": {
                 "liquidated": len(self.liquidations),
                 "reverted": self.reverted,
@@ -74,6 +74,11 @@ class RunReport:
     def write(self, path: Path) -> None:
         """Save it; integers are decimal strings."""
         path.write_text(json.dumps(decimal(self.record()), indent=2) + "\n", encoding="utf-8")
+
+
+def skipped(skip: Skip) -> Mapping[str, object]:
+    """A refusal as records show it."""
+    return {"account": skip.account, "reason": skip.reason.value, "term": skip.term, "market": skip.market}
 
 
 def landed(journal: Journal) -> list[tuple[Entry, Line]]:

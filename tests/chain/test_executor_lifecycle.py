@@ -5,12 +5,14 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from keeper import log
 from keeper.core.journal import State
+from keeper.core.plans import Plan
 from keeper.core.units import Address
 from keeper.devnet.layout import USD
 from keeper.devnet.relay import Returned, StandInRelay
@@ -428,3 +430,26 @@ async def test_a_refused_bid_stays_ours_and_is_booked_so(stage: Stage, play: Pla
     assert line.bid == 0
     assert stage.wealth() - before == line.net
     assert stage.rig.ether() > 0
+
+
+# --- one address in several markets --------------------------------------------------------------------------------
+
+
+async def test_what_is_in_flight_about_an_address_in_one_market_is_no_matter_to_another(
+    stage: Stage, play: Play
+) -> None:
+    plan = stage.plan(fallen(stage))
+
+    def of(market: Address, name: str) -> Plan:
+        return replace(plan, opportunity_id=name, legs=tuple(replace(leg, home=market) for leg in plan.legs))
+
+    here, there = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
+    (first,) = await play.submit(of(here, "first"))
+    assert first.targets
+    attempts = await play.submit(of(here, "first again"), of(there, "second"))
+    assert all(one.targets for one in attempts), attempts
+    entries = {entry.id: entry for entry in play.executor.entries}
+    assert set(entries) == {"first", "second"}
+    assert len({(entry.eoa, entry.nonce) for entry in entries.values()}) == 2
+    assert [one.plan.opportunity_id for one in entries["first"].variants if one.plan] == ["first", "first again"]
+    assert {market for market, _ in play.executor.in_flight} == {here, there}

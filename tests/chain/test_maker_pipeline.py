@@ -171,7 +171,7 @@ async def test_an_auction_is_bought_from_in_the_first_block_that_pays(desk: Desk
 
 
 def awaited(desk: Desk, account: Address) -> int:
-    trigger = desk.pipeline.agenda.awaited[desk.market.id, account]
+    trigger = desk.pipeline.agenda.awaited[desk.market.adapter.market, account]
     assert trigger.kind is TriggerKind.AUCTION
     return trigger.at
 

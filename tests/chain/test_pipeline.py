@@ -76,4 +76,4 @@ async def test_every_liquidatable_account_is_planned_or_refused_with_a_reason(
         assert len(planned) >= len(weak) // 2
         assert recorder.plans == list(packed.plans)
         assert all(plan.estimate.net > 0 for plan in packed.plans)
-        assert set(pipeline.watch.skips) == refused
+        assert set(pipeline.watch.skips) == {(market.adapter.market, account) for account in refused}

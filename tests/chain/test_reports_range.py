@@ -72,7 +72,7 @@ def test_recorded_audited_and_played_again(crashed: tuple[World, list[Address]],
     pools = len(world.layout.uniswap.pools) + len(world.layout.uniswap.pairs)
     assert len(tables["pools"]) == 2 * (last - first + 1) * pools
 
-    write_down(tmp_path / "state.sqlite", victims, receipts)
+    write_down(tmp_path / "state.sqlite", world.layout.aave.provider, victims, receipts)
     live = keeper("report", "missed", "--config", str(config), "--from", str(first), "--json")
     assert live.returncode == 0, live.stderr
     *three, total = records(live)
@@ -114,12 +114,14 @@ def refused(config: Path, out: Path, first: int, last: int) -> None:
     assert "not empty" in said(again)[0]
 
 
-def write_down(state: Path, victims: list[Address], receipts: list[Receipt]) -> None:
+def write_down(state: Path, market: Address, victims: list[Address], receipts: list[Receipt]) -> None:
     """What the keeper would have written: a landed transaction, one that lost, and a refusal."""
     blocks = [BlockNumber(int(receipt["blockNumber"], 16)) for receipt in receipts]
     won = Hash(receipts[0]["transactionHash"]), blocks[0], Hash(receipts[0]["blockHash"])
     line = Line("won", *won, Wei(10**16), Wei(-(10**15)), 600_000, Wei(10**14), Wei(9 * 10**15))
-    variant = Variant(Hash("0x" + "01" * 32), b"\x02", BlockNumber(blocks[1] + 2), planned(victims[1], blocks[1]))
+    variant = Variant(
+        Hash("0x" + "01" * 32), b"\x02", BlockNumber(blocks[1] + 2), planned(market, victims[1], blocks[1])
+    )
     fate = Fate(blocks[1], Hash(receipts[1]["blockHash"]))
     lost = Entry("lost", RIVAL, 1, State.FINAL, (variant,), fate, State.OUTBID, "somebody else was first")
     with closing(Journal(state, CHAIN)) as journal:
@@ -127,13 +129,13 @@ def write_down(state: Path, victims: list[Address], receipts: list[Receipt]) -> 
     with closing(Store(state, CHAIN)) as store:
         before = Block(BlockNumber(blocks[2] - 1), won[2], won[2], Timestamp(1), Wei(0), 0, 0)
         with closing(Reasons(store)) as reasons:
-            reasons.update(before, [Skip(victims[2], Reason.UNPROFITABLE, "net -0.01 ETH < floor 0")])
+            reasons.update(before, [Skip(victims[2], Reason.UNPROFITABLE, "net -0.01 ETH < floor 0", market)])
 
 
-def planned(account: Address, block: BlockNumber) -> Plan:
+def planned(market: Address, account: Address, block: BlockNumber) -> Plan:
     """A plan that names the account; what it would have earned is one of its figures."""
     nothing = Settlement(Amount(1), Amount(1), Amount(0))
     funding = Funding(FundingKind.OWN, ZERO_ADDRESS, Amount(1), Amount(1), Amount(0))
-    leg = Leg("aave_v3", RIVAL, account, RIVAL, RIVAL, Amount(1), nothing, False, funding, ())
+    leg = Leg("aave_v3", RIVAL, account, RIVAL, RIVAL, Amount(1), nothing, False, funding, (), home=market)
     money = Estimate(*(Wei(7 * 10**15 if term == 8 else 0) for term in range(9)))
     return Plan("lost", block, block, (leg,), (), RIVAL, Amount(1), Bps(0), 1, Wei(1), Wei(1), money)

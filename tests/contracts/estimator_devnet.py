@@ -155,7 +155,7 @@ class Field:
             for other in held
             if held[one].enabled and held[one].collateral_scaled and held[other].debt_scaled
         ]
-        return Candidate(account, pairs, self.prices())
+        return Candidate(account, pairs, self.prices(), self.world.layout.aave.provider)
 
     def fallen(self) -> list[Address]:
         """Accounts with health below 1 now, of all that ever borrowed."""

@@ -130,7 +130,7 @@ def test_receipts_are_redeemed_as_far_as_the_pool_can(any_world: World, seed: in
     for kind in (LiquidationPair, AllOrNothing):
         known = {one.name: getattr(pair, one.name) for one in fields(pair)}
         action = kind(**known | {"receive_wrapped": True})
-        plan = learned(field, here, Candidate(account, [action], field.prices()))
+        plan = learned(field, here, replace(field.candidate(account, here.timestamp), actions=[action]))
         assert isinstance(plan, Plan), plan
         with field.undone():
             receipt = field.execute(plan, here)

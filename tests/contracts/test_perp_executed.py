@@ -45,7 +45,7 @@ async def test_profit_is_what_was_predicted_and_the_position_flat(
         prices = complete(
             market.adapter.assets(market.book), world.asset("WETH"), [field.prices().assets], here.liquidity
         )
-        candidate = Candidate(ALICE, actions, prices)
+        candidate = Candidate(ALICE, actions, prices, market.adapter.market)
         plan = decide(here, candidate)
         assert isinstance(plan, Plan), plan
         with field.undone():

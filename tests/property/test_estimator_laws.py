@@ -20,7 +20,7 @@ from keeper.estimator.world import Candidate, Policy, World
 from keeper.estimator.worth import Prices
 from keeper.venues.route.search import Routing
 from keeper.venues.uniswap_v2.pool import UniswapV2Pool
-from tests.unit.estimator_world import AAVE, ACCOUNT, ETH, GWEI, USD, Pair, address, pool, world
+from tests.unit.estimator_world import AAVE, ACCOUNT, ETH, GWEI, MARKET, USD, Pair, address, pool, world
 
 SOLD, OWED, NATIVE = address(0xC1), address(0xD1), address(0xE1)
 
@@ -57,7 +57,7 @@ class Setting(NamedTuple):
         owed = self.book.assets[OWED]
         most = self.repay * USD * owed.unit // owed.price
         pair = Pair(((1, most),), self.book, SOLD, OWED, self.bonus)
-        return Candidate(ACCOUNT, (pair,) if most else (), self.book)
+        return Candidate(ACCOUNT, (pair,) if most else (), self.book, MARKET)
 
     @property
     def world(self) -> World:

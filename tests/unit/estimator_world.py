@@ -113,8 +113,8 @@ def world(*pools: Pool, **changes: Any) -> World:
     return World(**(values | changes))
 
 
-def candidate(*pairs: Pair, account: Address = ACCOUNT, prices: Prices = PRICES) -> Candidate:
-    return Candidate(account, pairs or (Pair(((1, CAP),)),), prices)
+def candidate(*pairs: Pair, account: Address = ACCOUNT, prices: Prices = PRICES, market: Address = MARKET) -> Candidate:
+    return Candidate(account, pairs or (Pair(((1, CAP),)),), prices, market)
 
 
 def usd(wei: int) -> float:

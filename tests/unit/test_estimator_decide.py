@@ -30,6 +30,7 @@ from tests.unit.estimator_world import (
     FREE,
     GWEI,
     LOAN,
+    MARKET,
     PRICES,
     THIN,
     USDC,
@@ -300,7 +301,7 @@ def test_refusals(reason: Reason, changes: dict[str, Any]) -> None:
 
 def test_refusals_of_the_pair_itself() -> None:
     def reason_of(*pairs: Any, **changes: Any) -> Reason:
-        return skip_of(decide(world(DEEP, **changes), Candidate(ACCOUNT, pairs, PRICES))).reason
+        return skip_of(decide(world(DEEP, **changes), Candidate(ACCOUNT, pairs, PRICES, MARKET))).reason
 
     assert reason_of(Reason.PAUSED) is Reason.PAUSED
     assert reason_of(Pair(())) is Reason.DUST
@@ -308,7 +309,7 @@ def test_refusals_of_the_pair_itself() -> None:
     assert reason_of(Pair(((1, CAP),), collateral_asset=WBTC_TOKEN)) is Reason.NO_ROUTE
     unpriced = Pair(((1, CAP),), collateral_asset=WBTC_TOKEN)
     prices = replace(PRICES, assets={token: PRICES.assets[token] for token in (WETH_TOKEN, USDC_TOKEN)})
-    skip = skip_of(decide(world(DEEP), Candidate(ACCOUNT, (unpriced,), prices)))
+    skip = skip_of(decide(world(DEEP), Candidate(ACCOUNT, (unpriced,), prices, MARKET)))
     assert skip.reason is Reason.ORACLE_INVALID
     assert reason_of() is Reason.QUARANTINED
 
@@ -355,7 +356,7 @@ def test_losses_already_booked_count() -> None:
 
 def test_the_closest_pair_explains_the_refusal() -> None:
     pairs = (Pair(((CAP, CAP),)), Reason.PAUSED)
-    skip = skip_of(decide(world(THIN), Candidate(ACCOUNT, pairs, PRICES)))
+    skip = skip_of(decide(world(THIN), Candidate(ACCOUNT, pairs, PRICES, MARKET)))
     assert skip.reason is Reason.UNPROFITABLE
 
 

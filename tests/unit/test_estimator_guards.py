@@ -133,8 +133,8 @@ def test_tokens() -> None:
 
 
 def test_refusal_becomes_a_skip() -> None:
-    skip = Refusal(Reason.DENIED_TOKEN, "x").skip(TOKEN)
-    assert (skip.account, skip.reason, skip.term) == (TOKEN, Reason.DENIED_TOKEN, "x")
+    skip = Refusal(Reason.DENIED_TOKEN, "x").skip((OTHER, TOKEN))
+    assert (skip.who, skip.reason, skip.term) == ((OTHER, TOKEN), Reason.DENIED_TOKEN, "x")
 
 
 # --- D6 ---

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from keeper.core.plans import Reason, Skip
-from keeper.core.units import Address
+from keeper.core.units import Address, Who
 from keeper.errors import StateCorrupt
 from keeper.store.reasons import PLANNED, RECOVERED, Reasons, Why, why
 from keeper.store.store import Store
-from tests.unit.ops_world import ALICE, BOB, block, logging_to_memory
+from tests.unit.ops_world import ALICE, ASSET, BOB, MARKET, block, logging_to_memory
 
 ASK = """
 import sys
 from pathlib import Path
 from keeper.store.reasons import why
-print(why(Path(sys.argv[1]), sys.argv[2]).reason)
+print(*(one.reason for one in why(Path(sys.argv[1]), sys.argv[2])))
 """
 
 
@@ -42,13 +42,15 @@ def store(path: Path) -> Iterator[Store]:
         yield made
 
 
-def skip(account: Address, reason: Reason = Reason.UNPROFITABLE, term: str = "net -1 < 0") -> Skip:
-    return Skip(account, reason, term)
+def skip(
+    account: Address, reason: Reason = Reason.UNPROFITABLE, term: str = "net -1 < 0", market: Address = MARKET
+) -> Skip:
+    return Skip(account, reason, term, market)
 
 
-def known(found: Why | None) -> tuple[str, str, int, int, str]:
-    assert found is not None
-    return found.reason, found.term, found.since, found.block, found.ended
+def known(found: list[Why]) -> tuple[str, str, int, int, str]:
+    (why,) = found
+    return why.reason, why.term, why.since, why.block, why.ended
 
 
 def test_a_reason_lasts_changes_and_ends(store: Store, path: Path) -> None:
@@ -66,7 +68,7 @@ def test_a_reason_lasts_changes_and_ends(store: Store, path: Path) -> None:
 def test_who_was_planned_did_not_recover(store: Store) -> None:
     reasons = Reasons(store)
     reasons.update(block(10), [skip(ALICE), skip(BOB)])
-    reasons.update(block(11), [], planned={BOB})
+    reasons.update(block(11), [], planned={(MARKET, BOB)})
     assert known(reasons.of(ALICE))[-1] == RECOVERED
     assert known(reasons.of(BOB))[-1] == PLANNED
 
@@ -102,14 +104,15 @@ def test_a_restart_goes_on_where_it_was(path: Path) -> None:
 
 def test_the_file_agrees_with_a_plain_model_whatever_happens(store: Store, path: Path, seed: int) -> None:
     draw = random.Random(seed)
-    everyone = [Address(f"0x{place:040x}") for place in range(12)]
-    reasons, model = Reasons(store, refresh=1), dict[Address, tuple[str, int, int, str]]()
+    everyone = [(market, Address(f"0x{place:040x}")) for place in range(6) for market in (MARKET, ASSET)]
+    reasons, model = Reasons(store, refresh=1), dict[Who, tuple[str, int, int, str]]()
     for number in range(1, 120):
         refused = {
             who: draw.choice([Reason.DUST, Reason.NO_ROUTE]) for who in draw.sample(everyone, draw.randrange(12))
         }
         planned = set(draw.sample(everyone, 3)) - set(refused)
-        reasons.update(block(number), [skip(who, reason) for who, reason in refused.items()], planned)
+        skips = [skip(account, reason, market=market) for (market, account), reason in refused.items()]
+        reasons.update(block(number), skips, planned)
         for who, (reason, since, _, ended) in list(model.items()):
             if who not in refused and not ended:
                 model[who] = (reason, since, number, PLANNED if who in planned else RECOVERED)
@@ -117,9 +120,9 @@ def test_the_file_agrees_with_a_plain_model_whatever_happens(store: Store, path:
             before = model.get(who)
             lasts = before is not None and before[0] == now.value and not before[3]
             model[who] = (now.value, before[1] if before is not None and lasts else number, number, "")
-    for who in everyone:
-        found = why(path, who)
-        assert (found and (found.reason, found.since, found.block, found.ended)) == model.get(who)
+    found = {one.who: one for _, account in everyone for one in why(path, account)}
+    assert {who: (one.reason, one.since, one.block, one.ended) for who, one in found.items()} == model
+    assert all(reasons.of(account) == why(path, account) for _, account in everyone)
 
 
 def test_rows_are_bounded_and_those_that_hold_stay_longest(store: Store) -> None:
@@ -128,7 +131,7 @@ def test_rows_are_bounded_and_those_that_hold_stay_longest(store: Store) -> None
     reasons.update(block(1), [skip(ALICE)])
     for number, one in enumerate(crowd, start=2):
         reasons.update(block(number), [skip(ALICE), skip(one)])
-    rows = {account for (account,) in store.db.execute("SELECT account FROM reason")}
+    rows = {account for (account,) in store.db.execute("SELECT account FROM refusal")}
     assert len(rows) == 10
     assert rows > {ALICE, *crowd[-8:]}
 
@@ -142,7 +145,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(
     store.db.execute(f"PRAGMA max_page_count = {pages}")
     crowd = [Address(f"0x{place:040x}") for place in range(500)]
     reasons.update(block(2), [skip(one, term="x" * 100) for one in crowd])
-    assert why(path, crowd[0]) is None
+    assert why(path, crowd[0]) == []
     assert known(reasons.of(crowd[0]))[2] == 2
     (line,) = logged()
     assert (line["event"], line["rows"]) == ("store.write_failed", "501")
@@ -162,9 +165,9 @@ def test_another_process_asks_while_keeper_runs(store: Store, path: Path) -> Non
 
 
 def test_nobody_knows_an_account_that_was_never_refused(store: Store, path: Path) -> None:
-    assert why(path, ALICE) is None  # a file of a keeper that never decided anything
-    assert Reasons(store).of(ALICE) is None
-    assert why(path, ALICE) is None
+    assert why(path, ALICE) == []  # a file of a keeper that never decided anything
+    assert Reasons(store).of(ALICE) == []
+    assert why(path, ALICE) == []
 
 
 def test_what_is_no_state_file_is_said_to_be_none(tmp_path: Path) -> None:
@@ -181,6 +184,27 @@ def test_reasons_live_beside_the_books_and_survive_a_restored_checkpoint(store: 
     number = store.save_checkpoint()
     reasons.update(block(2), [skip(ALICE)])
     store.restore_checkpoint(number)
-    assert store.db.execute("SELECT count(*) FROM reason").fetchone() == (1,)
+    assert store.db.execute("SELECT count(*) FROM refusal").fetchone() == (1,)
     with pytest.raises(sqlite3.IntegrityError), store.transaction() as db:
-        db.execute("INSERT INTO reason (account) VALUES (?)", (BOB,))
+        db.execute("INSERT INTO refusal (account) VALUES (?)", (BOB,))
+
+
+def test_one_address_in_two_markets_has_a_reason_in_each(store: Store, path: Path) -> None:
+    reasons = Reasons(store)
+    both = [skip(ALICE, Reason.DUST, "0"), skip(ALICE, Reason.NO_ROUTE, "WETH to TIX", ASSET)]
+    reasons.update(block(10), both)
+    assert [(one.market, one.reason) for one in why(path, ALICE)] == [(MARKET, "dust"), (ASSET, "no_route")]
+    assert reasons.counts() == {"dust": 1, "no_route": 1}
+    reasons.update(block(11), both[1:], planned={(MARKET, ALICE)})
+    assert [(one.market, one.ended) for one in reasons.of(ALICE)] == [(MARKET, PLANNED), (ASSET, "")]
+    reasons.update(block(12), [], planned={(MARKET, ALICE)})
+    assert [one.ended for one in why(path, ALICE)] == [PLANNED, RECOVERED]
+
+
+def test_a_file_whose_reasons_name_no_market_is_read_and_taken_over(store: Store, path: Path) -> None:
+    store.db.execute("CREATE TABLE reason (account TEXT PRIMARY KEY)")
+    store.db.execute("INSERT INTO reason VALUES (?)", (ALICE,))
+    assert why(path, ALICE) == []
+    Reasons(store).update(block(10), [skip(ALICE, Reason.DUST)])
+    assert known(why(path, ALICE))[0] == "dust"
+    assert not store.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'reason'").fetchone()

@@ -115,7 +115,9 @@ async def test_opportunities_and_refusals(asker: Asker) -> None:
         outcome = Outcome.INCLUDED if who == ALICE else Outcome.OUTBID
         one = Opportunity(f"o{number}", (who,), outcome, BlockNumber(99), Wei(10**18), Wei(-3), tx=None)
         asker.status.became(one)
-    asker.reasons.update(block(100), [Skip(BOB, Reason.NO_ROUTE, "TIX"), Skip(MARKET, Reason.DUST, "0")])
+    asker.reasons.update(
+        block(100), [Skip(BOB, Reason.NO_ROUTE, "TIX", MARKET), Skip(MARKET, Reason.DUST, "0", MARKET)]
+    )
     code, said = await asker.json("/opportunities")
     assert code == 200
     assert [one["id"] for one in said["opportunities"]] == ["o1", "o0"]
@@ -139,7 +141,7 @@ async def test_opportunities_and_refusals(asker: Asker) -> None:
 
 async def test_answers_are_bounded_whatever_is_asked(asker: Asker) -> None:
     crowd = [Address(f"0x{place:040x}") for place in range(MAX_LIMIT + 500)]
-    asker.reasons.update(block(1), [Skip(one, Reason.DUST, "0") for one in crowd])
+    asker.reasons.update(block(1), [Skip(one, Reason.DUST, "0", MARKET) for one in crowd])
     assert len((await asker.json("/opportunities?limit=999999"))[1]["skips"]) == MAX_LIMIT
     assert len((await asker.json("/opportunities"))[1]["skips"]) == 100
     assert (await asker.json("/opportunities?limit=0"))[1]["skips"] == []
@@ -155,7 +157,7 @@ async def test_a_senseless_limit_is_refused(asker: Asker, path: str) -> None:
 @pytest.mark.parametrize("account", ["", "0x12", "x" * 42, "0x" + "g" * 40])
 async def test_a_senseless_account_is_refused(asker: Asker, account: str) -> None:
     code, said = await asker.json(f"/opportunities?account={account}")
-    assert (code, said) == (400, {"error": "account is 0x and 40 hex digits"})
+    assert (code, said) == (400, {"error": "account is 0x and 40 hex digits, and after a colon the pocket it is in"})
 
 
 async def test_nothing_can_be_changed_and_nothing_else_is_there(asker: Asker) -> None:

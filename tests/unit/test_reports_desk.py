@@ -245,12 +245,15 @@ def test_a_thin_pool_is_worth_pushing_and_a_deep_one_is_not() -> None:
 # missed --------------------------------------------------------------------------------------------------------------
 
 
+HERE, THERE = Address("m"), Address("n")  # two markets
+
+
 def liquidated(account: Address, liquidator: Address, block: int, tx: int = 1) -> Liquidated:
     return Liquidated(account, WETH.address, USDC.address, 1, 1, liquidator, Hash(f"0x{tx:064x}"), BlockNumber(block))
 
 
 def seen(account: Address, block: int, tx: int, at: str = "h") -> Seen:
-    return Seen(liquidated(account, OTHER, block, tx), Hash(f"{at}{block}"), "p", Address("m"))
+    return Seen(liquidated(account, OTHER, block, tx), Hash(f"{at}{block}"), "p", HERE)
 
 
 def test_a_reorganised_range_is_counted_once() -> None:
@@ -272,9 +275,10 @@ def test_verdicts_follow_from_what_was_written_down() -> None:
     where = Hash("0x" + "22" * 32)
     line = Line("won", Hash(f"0x{1:064x}"), BlockNumber(5), where, Wei(10), Wei(-1), 1, Wei(0), Wei(8))
     refusals = {
-        ONE: Refusal("unprofitable", "net -1", 4, 4),
-        OTHER: Refusal(Reason.HALTED.value, "kill switch", 3, 9),
-        THIRD: Refusal("unprofitable", "net -1", 8, 9),
+        (HERE, ONE): Refusal("unprofitable", "net -1", 4, 4),
+        (HERE, OTHER): Refusal(Reason.HALTED.value, "kill switch", 3, 9),
+        (HERE, THIRD): Refusal("unprofitable", "net -1", 8, 9),
+        (THERE, ONE): Refusal("unprofitable", "net -1", 8, 9),
     }
     known = Known(None, [line], [], refusals)
     done = [seen(THIRD, 5, 1), seen(ONE, 5, 2), seen(OTHER, 6, 3), seen(THIRD, 6, 4), seen(ONE, 9, 5)]

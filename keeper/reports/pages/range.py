@@ -104,7 +104,7 @@ def replay(
     columns = [*left("block", "account", "verdict"), *right("net, ETH", "planned since"), *left("pair", "winner")]
     records = [_seen_record(one.seen) | _decided(one) for one in found]
     extra = [
-        {"account": one.account, "first_planned": one.block, "verdict": "planned, taken by nobody",
+        {"market": one.who[0], "account": one.who[1], "first_planned": one.block, "verdict": "planned, taken by nobody",
          "net_wei": one.plan.estimate.net, "opportunity_id": one.plan.opportunity_id}
         for one in alone if one.plan
     ]  # fmt: skip
@@ -114,7 +114,7 @@ def replay(
     }  # fmt: skip
     sheets = [Sheet("against the winners", columns, [_contest(one, names) for one in found])]
     if alone:
-        rows = [(f"{one.block}", one.account, f"{one.plan.estimate.net / WAD:+.6f}") for one in alone if one.plan]
+        rows = [(f"{one.block}", one.who[1], f"{one.plan.estimate.net / WAD:+.6f}") for one in alone if one.plan]
         sheets.append(Sheet("planned, taken by nobody", [*left("first", "account"), *right("net, ETH")], rows))
     title = f"Replay of blocks {span[0]} to {span[1]}"
     draw = partial(_draw_replay, title, found) if found else None
