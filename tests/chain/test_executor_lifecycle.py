@@ -13,7 +13,7 @@ import pytest
 from keeper import log
 from keeper.core.journal import State
 from keeper.core.plans import Plan
-from keeper.core.units import Address
+from keeper.core.units import Address, Wei
 from keeper.devnet.layout import USD
 from keeper.devnet.relay import Returned, StandInRelay
 from keeper.devnet.relay_faults import Fault
@@ -446,7 +446,8 @@ async def test_what_is_in_flight_about_an_address_in_one_market_is_no_matter_to_
     here, there = Address("0x" + "11" * 20), Address("0x" + "22" * 20)
     (first,) = await play.submit(of(here, "first"))
     assert first.targets
-    attempts = await play.submit(of(here, "first again"), of(there, "second"))
+    again = replace(of(here, "first again"), tip=Wei(plan.tip + 1))
+    attempts = await play.submit(again, of(there, "second"))
     assert all(one.targets for one in attempts), attempts
     entries = {entry.id: entry for entry in play.executor.entries}
     assert set(entries) == {"first", "second"}
