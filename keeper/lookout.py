@@ -116,12 +116,11 @@ class Post:
             await asyncio.wait([self._making])
 
     def _adopt(self) -> tuple[Sequence[int], int]:
-        """Swap in lists that are made; who is new on them, and how many. The old ones are a thread's to clear away."""
+        """Swap in lists that are made; who is new on them, and how many."""
         if self._making is None or not self._making.done():
             return (), 0
         making, self._making = self._making, None
-        lists, old = making.result(), [self.screen.watch]
+        lists = making.result()
         if not self.screen.adopt(lists.watch):
             return (), 0
-        LISTS.submit(old.clear)
         return self._nearby.swap(lists, self.screen.unclear), lists.total

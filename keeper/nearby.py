@@ -37,13 +37,7 @@ class Lists(NamedTuple):
 def make_lists(copy: Copy, before: Flags, rows: int) -> Lists:
     """In a thread: the lists of a book with so many rows, of whom some were near before."""
     watch = copy.watch()
-    members = watch.members()
-    members = members[members < rows]
-    known, near = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
-    known[: len(before)] = before[:rows]
-    near[members] = True
-    came = members[~known[members]]
-    return Lists(watch, near, came[:LOOKS].tolist(), len(came))
+    return Lists(watch, *watch.arrivals(before, rows, LOOKS))
 
 
 class Nearby:

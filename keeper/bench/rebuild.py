@@ -1,14 +1,21 @@
-"""How late the event loop is while watch lists of a million accounts are made, against a loop that has nothing else.
+"""How late the event loop answers while watch lists of a million accounts are made, against a loop with nothing else.
 
-Law: both states take turns in one process. The loop does what it does between blocks: it wakes up for something small,
-again and again; how late it wakes is what is measured. Lists are made one after the other in a thread, as after a block
-that wore them, and swapped in on the loop.
+Law: both states take turns in one process. What arrives is sent by another process, as a node's messages are, about
+every millisecond, with the moment of its sending; how late it is read is what is measured. (A timer of the loop's own
+would measure its rounding to milliseconds.) Lists are made one after the other in a thread, as after a block that wore
+them, and swapped in on the loop.
 """
 
 import asyncio
 import gc
+import socket
 import statistics
+import struct
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +25,52 @@ from keeper.bench.screen import World
 from keeper.lookout import LISTS
 from keeper.nearby import make_lists
 
-PHASES: Final = 12  # of each state, in turns
-PHASE: Final = 0.6  # seconds
-EVERY: Final = 0.001  # seconds between two things to do
+PHASES: Final = 24  # of each state, in turns
+PHASE: Final = 0.5  # seconds
 P99: Final = 99
+SENDER: Final = """
+import socket, struct, sys, time
+to = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    time.sleep(0.001)
+    to.send(struct.pack("d", time.perf_counter()))
+"""
+
+
+class Ear:
+    """What arrives on the loop, and how late each was, in seconds, while somebody listens."""
+
+    def __init__(self) -> None:
+        self._socket, self._theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        self._seen: list[float] | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """With a process that sends."""
+        loop, theirs = asyncio.get_running_loop(), self._theirs.fileno()
+        command = [sys.executable, "-S", "-c", SENDER, str(theirs)]
+        sender = subprocess.Popen(command, pass_fds=[theirs])  # noqa: S603 - our own words
+        loop.add_reader(self._socket, self._heard)
+        try:
+            yield
+        finally:
+            loop.remove_reader(self._socket)
+            sender.kill()
+            sender.wait()
+            self._socket.close()
+            self._theirs.close()
+
+    def _heard(self) -> None:
+        (sent,) = struct.unpack("d", self._socket.recv(8))
+        if self._seen is not None:
+            self._seen.append(time.perf_counter() - sent)
+
+    async def listen(self, seen: list[float]) -> None:
+        """For one phase."""
+        self._seen = seen
+        await asyncio.sleep(PHASE)
+        self._seen = None
 
 
 def run(accounts: int = 1_000_000) -> dict[str, Any]:
@@ -35,12 +84,16 @@ def run(accounts: int = 1_000_000) -> dict[str, Any]:
 async def _measured(world: World) -> dict[str, Any]:
     late: dict[bool, list[float]] = {False: [], True: []}
     made: list[float] = []
-    for _ in range(PHASES):
-        late[False] += await _lateness()
-        maker = asyncio.create_task(_making(world, made))
-        late[True] += await _lateness()
-        maker.cancel()
-        await asyncio.wait([maker])
+    ear = Ear()
+    with ear.open():
+        await ear.listen([])
+        for _ in range(PHASES):
+            await ear.listen(late[False])
+            maker = asyncio.create_task(_making(world, made))
+            await ear.listen(late[True])
+            maker.cancel()
+            await asyncio.wait([maker])
+            await asyncio.to_thread(LISTS.submit(int).result)  # the thread has ended its last ones too
     idle, busy = (_percentile(late[state]) for state in (False, True))
     return {
         "accounts": world.accounts,
@@ -54,25 +107,14 @@ async def _measured(world: World) -> dict[str, Any]:
     }
 
 
-async def _lateness() -> list[float]:
-    """How late the loop was each time, in seconds, for one phase."""
-    seen: list[float] = []
-    end = time.perf_counter() + PHASE
-    while (started := time.perf_counter()) < end:
-        await asyncio.sleep(EVERY)
-        seen.append(time.perf_counter() - started - EVERY)
-    return seen
-
-
 async def _making(world: World, made: list[float]) -> None:
     """Lists, one after the other."""
     loop, near = asyncio.get_running_loop(), np.zeros(world.accounts, np.bool_)
     while True:
         started = time.perf_counter()
         lists = await loop.run_in_executor(LISTS, make_lists, world.screen.prepare(world.now), near, world.accounts)
-        old, near = [world.screen.watch], lists.near
+        near = lists.near
         world.screen.adopt(lists.watch)
-        LISTS.submit(old.clear)
         made.append(time.perf_counter() - started)
 
 

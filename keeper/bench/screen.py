@@ -188,7 +188,7 @@ def _watched(world: World) -> dict[str, Any]:
         ROUNDS,
     )
     return {
-        "watched_share": round(int(watch.shapes[0].ends[:, -1].sum()) / world.accounts, 3),
+        "watched_share": round(watch.size(ALL) / world.accounts, 3),
         "holders_of_the_popular_asset": round(_holders(screen, now) / world.accounts, 3),
         "watch_all_over_floor": round(seen["all"] / seen["floor"], 3),
         "watch_popular_over_floor": round(seen["popular"] / seen["floor"], 3),

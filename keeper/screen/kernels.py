@@ -31,6 +31,8 @@ Rows = NDArray[np.uint32]
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Tally = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 BLOCK: Final = 128  # accounts that are evaluated together
 MIXED: Final = 0xFFFF  # not a code: a block whose accounts differ in this place
@@ -86,36 +88,18 @@ def _bin(health: float) -> int:
     return int(place) if place < BINS else OUTSIDE
 
 
-@kernel("void(u2[:,::1], f4[:,::1], u4[::1], i8, u2[:,::1], f4[:,::1], u4[::1])")
-def copy(
-    codes: Codes, amounts: Amounts, rows: Rows, columns: int, to_codes: Codes, to_amounts: Amounts, to_rows: Rows
-) -> None:
-    """A group as it is now; codes that were not known when the weights were made become 0."""
-    for j in range(to_codes.shape[0]):
-        for i in range(to_codes.shape[1]):
-            code = codes[j, i]
-            to_codes[j, i] = code if code < columns else 0
-            to_amounts[j, i] = amounts[j, i]
-    for i in range(to_rows.size):
-        to_rows[i] = rows[i]
+@kernel("i8(u2[:,::1], f4[:,::1], u2[:,::1], u4[::1], i8, i8, f8[::1], f8, i8, i8, u2[::1], f4[::1], u4[::1], u1[::1])")
+def near(
+    codes: Codes, amounts: Amounts, uniform: Codes, rows: Rows, count: int, columns: int, weights: Floats, slack: float,
+    cells: int, found: int, to_codes: Codes, to_amounts: Amounts, to_rows: Rows, bins: Bytes,
+) -> int:  # fmt: skip
+    """Append a group's watched accounts, and the bin of each; how many there would then be, were there room for all.
 
-
-@inlined
-def _first(codes: Codes, lists: Codes, j: int, at: int) -> bool:
-    """Whether this is the account's first column of its list."""
-    mine = lists[codes[j, at]]
-    if mine == 0:
-        return False
-    for before in range(j):  # noqa: SIM110 - numba has no ``any``
-        if lists[codes[before, at]] == mine:
-            return False
-    return True
-
-
-@kernel("void(u2[:,::1], f4[:,::1], f8[::1], f8, u2[::1], u1[::1], i8[:,::1])")
-def rank(codes: Codes, amounts: Amounts, weights: Floats, slack: float, lists: Codes, bins: Bytes, tally: Ints) -> None:
-    """The bin of every account of a group, and how many of each bin every list will have."""
-    width, count = codes.shape
+    Before them are so many ``cells`` (codes, and amounts) and accounts. The group may change meanwhile: an account is
+    what is written here, or it changed since the copy began and its owner knows. Codes that were not known when the
+    weights were made become 0.
+    """
+    width = codes.shape[0]
     owned, owed = np.empty(BLOCK), np.empty(BLOCK)
     for block in range((count + BLOCK - 1) // BLOCK):
         start = block * BLOCK
@@ -124,47 +108,122 @@ def rank(codes: Codes, amounts: Amounts, weights: Floats, slack: float, lists: C
             owned[i] = -4.0 * slack
             owed[i] = 0.0
         for j in range(width):
-            for i in range(size):
-                amount = amounts[j, start + i]
-                value = weights[codes[j, start + i]] * amount
-                owned[i] += value if amount > 0 else 0.0
-                owed[i] -= 0.0 if amount > 0 else value
+            one = uniform[j, block]
+            if one != MIXED:
+                weight = weights[one if one < columns else 0]
+                for i in range(size):
+                    value = weight * amounts[j, start + i]
+                    owned[i] += value if amounts[j, start + i] > 0 else 0.0
+                    owed[i] -= 0.0 if amounts[j, start + i] > 0 else value
+            else:
+                for i in range(size):
+                    code = codes[j, start + i]
+                    value = weights[code if code < columns else 0] * amounts[j, start + i]
+                    owned[i] += value if amounts[j, start + i] > 0 else 0.0
+                    owed[i] -= 0.0 if amounts[j, start + i] > 0 else value
         for i in range(size):
-            at = start + i
-            place = _bin(owned[i] / owed[i])
-            bins[at] = place
+            owned[i] /= owed[i]
+        for i in range(size):
+            place = _bin(owned[i])
             if place == OUTSIDE:
                 continue
-            tally[0, place] += 1
-            for j in range(width):
-                if _first(codes, lists, j, at):
-                    tally[lists[codes[j, at]], place] += 1
+            if found < bins.size and cells + width <= to_codes.size:
+                for j in range(width):
+                    code = codes[j, start + i]
+                    to_codes[cells + j] = code if code < columns else 0
+                    to_amounts[cells + j] = amounts[j, start + i]
+                to_rows[found] = rows[start + i]
+                bins[found] = place
+            found += 1
+            cells += width
+    return found
+
+
+@inlined
+def _first(codes: Codes, lists: Codes, cell: int, j: int) -> bool:
+    """Whether this is the account's first column of its list; its columns begin at ``cell``."""
+    mine = lists[codes[cell + j]]
+    if mine == 0:
+        return False
+    for before in range(cell, cell + j):  # noqa: SIM110 - numba has no ``any``
+        if lists[codes[before]] == mine:
+            return False
+    return True
+
+
+@kernel("void(u2[::1], u1[::1], i8[::1], i8[::1], u2[::1], i8[:,:,::1])")
+def count(codes: Codes, bins: Bytes, sizes: Ints, widths: Ints, lists: Codes, tally: Tally) -> None:
+    """How many accounts every list will have, by group and bin."""
+    at, cell = 0, 0
+    for group in range(sizes.size):
+        for _ in range(sizes[group]):
+            place = bins[at]
+            tally[0, group, place] += 1
+            for j in range(widths[group]):
+                if _first(codes, lists, cell, j):
+                    tally[lists[codes[cell + j]], group, place] += 1
+            at += 1
+            cell += widths[group]
 
 
 @kernel(
-    "void(u2[:,::1], f4[:,::1], u4[::1], u1[::1], u2[::1], i8[:,::1], i8[::1], i8[::1], i8[::1],"
+    "void(u2[::1], f4[::1], u4[::1], u1[::1], i8[::1], i8[::1], u2[::1], i8[:,:,::1], i8[:,::1], i8[:,::1], i8[:,::1],"
     " u2[::1], f4[::1], u4[::1])"
 )
 def fill(
-    codes: Codes, amounts: Amounts, rows: Rows, bins: Bytes, lists: Codes, cursors: Ints, bases: Ints, strides: Ints,
-    row_bases: Ints, pool_codes: Codes, pool_amounts: Amounts, pool_rows: Rows,
+    codes: Codes, amounts: Amounts, rows: Rows, bins: Bytes, sizes: Ints, widths: Ints, lists: Codes, ends: Tally,
+    bases: Tally, strides: Tally, row_bases: Tally, pool_codes: Codes, pool_amounts: Amounts, pool_rows: Rows,
 ) -> None:  # fmt: skip
-    """Write every watched account of a group into its lists, in order of bins."""
-    width, count = codes.shape
-    for at in range(count):
-        place = bins[at]
-        if place == OUTSIDE:
-            continue
-        for j in range(-1, width):
-            if j >= 0 and not _first(codes, lists, j, at):
-                continue
-            mine = 0 if j < 0 else lists[codes[j, at]]
-            to = cursors[mine, place]
-            cursors[mine, place] += 1
-            pool_rows[row_bases[mine] + to] = rows[at]
-            for k in range(width):
-                pool_codes[bases[mine] + k * strides[mine] + to] = codes[k, at]
-                pool_amounts[bases[mine] + k * strides[mine] + to] = amounts[k, at]
+    """Write the watched accounts into their lists, group by group, in order of bins.
+
+    They are sorted first: what is written then goes to a few places at a time, one after the other.
+    """
+    first, first_cell = 0, 0
+    for group in range(sizes.size):
+        width = widths[group]
+        order = np.empty(sizes[group], np.int64)
+        cursors = np.zeros(BINS, np.int64)
+        for place in range(1, BINS):
+            cursors[place] = ends[0, group, place - 1]
+        for i in range(sizes[group]):
+            place = bins[first + i]
+            order[cursors[place]] = i
+            cursors[place] += 1
+        written = np.zeros(ends.shape[0], np.int64)
+        for i in order:
+            cell = first_cell + i * width
+            for j in range(-1, width):
+                if j >= 0 and not _first(codes, lists, cell, j):
+                    continue
+                mine = 0 if j < 0 else lists[codes[cell + j]]
+                to = written[mine]
+                written[mine] += 1
+                pool_rows[row_bases[mine, group] + to] = rows[first + i]
+                base, stride = bases[mine, group] + to, strides[mine, group]
+                for k in range(width):
+                    pool_codes[base + k * stride] = codes[cell + k]
+                    pool_amounts[base + k * stride] = amounts[cell + k]
+        first += sizes[group]
+        first_cell += sizes[group] * width
+
+
+@kernel("i8(u4[::1], i8[::1], i8[:,::1], b1[::1], b1[::1], i8[::1])")
+def arrive(rows: Rows, row_bases: Ints, ends: Tally, before: Flags, now: Flags, out: Ints) -> int:
+    """Mark who is on a list, and name those who were not marked before, nearest first; how many there would be."""
+    found = 0
+    for place in range(BINS):
+        for group in range(row_bases.size):
+            start = ends[group, place - 1] if place else 0
+            for i in range(row_bases[group] + start, row_bases[group] + ends[group, place]):
+                row = rows[i]
+                if row >= now.size:
+                    continue
+                now[row] = True
+                if row >= before.size or not before[row]:
+                    if found < out.size:
+                        out[found] = row
+                    found += 1
+    return found
 
 
 @kernel("i8(f8[::1], f8[::1], u1[::1], i8)")

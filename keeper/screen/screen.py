@@ -21,7 +21,7 @@ from keeper.screen.columns import Columns, Table, table
 from keeper.screen.groups import WIDEST, Dense, Groups, Sparse, towards_ruin
 from keeper.screen.kernels import BINS, OUTSIDE, Amounts, Bytes, Rows
 from keeper.screen.load import load
-from keeper.screen.watch import ALL, Copy, Watch
+from keeper.screen.watch import ALL, Copy, Room, Space, Watch
 
 LATELY = 4096  # accounts that may change before lists are not worth asking
 _OUT = 4096
@@ -45,6 +45,7 @@ class Screen:
         self._making: Copy | None = None
         self._since: set[int] = set()  # rows that changed since it was taken
         self._watch: Watch | None = None
+        self._spare = Space()  # for the next lists
         self._lately = Groups(Sparse())  # what the rows are now that changed since the lists were made
         self._stale: Bytes = np.zeros(rows, np.uint8)  # 1: changed since the lists were made
 
@@ -60,7 +61,8 @@ class Screen:
     def nbytes(self) -> int:
         """Memory beside the book."""
         groups: int = sum(group.nbytes for group in [*self.groups, *self._lately])
-        return groups + 9 * len(self._stale) + self._out.nbytes + (self._watch.nbytes if self._watch else 0)
+        watch = self._watch.nbytes if self._watch else 0
+        return groups + 9 * len(self._stale) + self._out.nbytes + watch + self._spare.nbytes
 
     # accounts ------------------------------------------------------------------------------------------------------
 
@@ -190,13 +192,16 @@ class Screen:
     def prepare(self, now: Table) -> Copy:
         """Begin new watch lists: call ``watch`` of the result, in a thread, and ``adopt`` what it gives."""
         self.check(now)
-        self._making, self._since = Copy(list(self.groups), now, len(self.columns.keys) + 1), set()
-        return self._making
+        copy = self._making = Copy(list(self.groups), now, len(self.columns.keys) + 1, self._spare)
+        self._spare, self._since = Space(), set()  # theirs now: lists that are given up may still be being made there
+        return copy
 
     def adopt(self, watch: Watch) -> bool:
-        """Swap in new watch lists; not those of another preparation than the last."""
+        """Swap in new watch lists; not those of another preparation than the last. The old ones are used up."""
         if self._making is None or watch.origin is not self._making.token:
             return False
+        self._spare = Space(self._watch.space.lists if self._watch else Room.empty(), watch.space.making)
+        watch.space.making = Room.empty()
         self._making, self._watch = None, watch
         self._lately, self._stale = Groups(Sparse()), np.zeros(self._rows, np.uint8)
         for row in self._since:

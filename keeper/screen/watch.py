@@ -2,32 +2,75 @@
 
 Laws
 - A list is made once, from a copy of the groups, and never changed; the screen swaps it for a newer one.
-- Making one takes the interpreter's lock only between kernels: it belongs into a thread.
+- Making one takes the interpreter's lock only between kernels, and memory that an earlier one had: giving memory back
+  to the system stops every thread. It belongs into a thread.
 - It misses nothing a full sweep would flag among the accounts that did not change since the copy (law 2 of the
   kernels), or it says that it cannot tell.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from keeper.core.units import Address
 from keeper.screen.columns import Table
 from keeper.screen.groups import Group
-from keeper.screen.kernels import BINS, Amounts, Bytes, Codes, Ints, Rows, copy, fill, look, rank, reach
+from keeper.screen.kernels import (
+    BINS,
+    Amounts,
+    Bytes,
+    Codes,
+    Flags,
+    Ints,
+    Rows,
+    arrive,
+    count,
+    fill,
+    look,
+    near,
+    reach,
+)
 
 ALL = 0  # the list of all assets
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """Where one list's groups are in the pool, and up to where the accounts of each bin go."""
+class Room:
+    """Where accounts stand one after the other."""
 
-    bases: Ints
-    strides: Ints
-    row_bases: Ints
-    ends: Ints  # by group and bin
+    codes: Codes
+    amounts: Amounts
+    rows: Rows
+
+    @classmethod
+    def empty(cls, cells: int = 0, accounts: int = 0) -> "Room":
+        """Room for so many accounts that have so many columns together."""
+        return cls(np.empty(cells, np.uint16), np.empty(cells, np.float32), np.empty(accounts, np.uint32))
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes + self.amounts.nbytes + self.rows.nbytes
+
+    def fits(self, cells: int, accounts: int) -> bool:
+        """Whether they have room here."""
+        return cells <= len(self.codes) and accounts <= len(self.rows)
+
+    def made(self, cells: int, accounts: int) -> "Room":
+        """This one if they have room here; else a larger one."""
+        return self if self.fits(cells, accounts) else Room.empty(cells + cells // 8, accounts + accounts // 8)
+
+
+@dataclass(slots=True)
+class Space:
+    """What lists are written to, and what they are made in."""
+
+    lists: Room = field(default_factory=Room.empty)
+    making: Room = field(default_factory=Room.empty)
+
+    @property
+    def nbytes(self) -> int:
+        return self.lists.nbytes + self.making.nbytes
 
 
 class Watch:
@@ -38,30 +81,35 @@ class Watch:
         self.table = table
         self.columns = columns  # codes there were; the table may not have known the last ones
         self.widths: Ints = np.array([group.width for group in groups], np.int64)
-        self.codes: Codes = np.zeros(0, np.uint16)
-        self.amounts: Amounts = np.zeros(0, np.float32)
-        self.rows: Rows = np.zeros(0, np.uint32)
-        self.shapes: list[Shape] = []
+        self.space = Space()
+        # By list and group: where its codes and amounts are, how many accounts it has, where its rows are,
+        # and up to where the accounts of each bin go.
+        self.bases = self.strides = self.row_bases = self.ends = np.zeros((1, 0), np.int64)
         self._agreed: tuple[object, bool] = (None, False)
 
     @property
     def nbytes(self) -> int:
-        return self.codes.nbytes + self.amounts.nbytes + self.rows.nbytes + sum(s.ends.nbytes for s in self.shapes)
+        return self.space.nbytes + self.ends.nbytes
 
-    def members(self) -> Rows:
-        """Everybody on the lists, nearest to 1 first, as far as bins tell."""
-        return self.head(ALL, len(self.rows))
+    def size(self, number: int) -> int:
+        """How many accounts are on a list."""
+        return int(self.strides[number].sum())
 
     def head(self, number: int, most: int) -> Rows:
-        """The first of a list."""
-        shape = self.shapes[number]
-        parts, bins = [self.rows[:0]], [np.zeros(0, np.int64)]
-        for base, ends in zip(shape.row_bases, shape.ends, strict=True):
-            part = self.rows[base : base + min(most, ends[-1])]
+        """The first of a list, nearest to 1 first, as far as bins tell."""
+        parts, bins = [self.space.lists.rows[:0]], [np.zeros(0, np.int64)]
+        for base, ends in zip(self.row_bases[number], self.ends[number], strict=True):
+            part = self.space.lists.rows[base : base + min(most, ends[-1])]
             parts.append(part)
             bins.append(np.searchsorted(ends, np.arange(len(part)), side="right"))
         order = np.argsort(np.concatenate(bins), kind="stable")[:most]
         return np.concatenate(parts)[order]
+
+    def arrivals(self, before: Flags, rows: int, most: int) -> tuple[Flags, Sequence[int], int]:
+        """Of a book with so many rows: who is on the lists, the nearest of those who were not before, and how many."""
+        now, came = np.zeros(rows, np.bool_), np.empty(most, np.int64)
+        total = arrive(self.space.lists.rows, self.row_bases[ALL], self.ends[ALL], before, now, came)
+        return now, came[:total].tolist(), total
 
     def reach(self, now: Table, sides: Bytes) -> int:
         """The last bin from which prices can have brought anyone to 1; ``OUTSIDE``: only a full sweep can tell."""
@@ -75,20 +123,21 @@ class Watch:
 
     def flagged(self, number: int, last: int, now: Table, stale: Bytes, out: Rows) -> int:
         """Flagged rows of a list up to a bin into ``out``, without stale ones; how many there would be."""
-        shape = self.shapes[number]
+        lists = self.space.lists
         return look(
-            self.codes, self.amounts, self.rows, self.widths, shape.bases, shape.strides, shape.row_bases, shape.ends,
-            last, now.weights, now.slack, stale, out,
+            lists.codes, lists.amounts, lists.rows, self.widths, self.bases[number], self.strides[number],
+            self.row_bases[number], self.ends[number], last, now.weights, now.slack, stale, out,
         )  # fmt: skip
 
 
 class Copy:
     """What a watch list is made of: the groups as they are, whoever changes them meanwhile."""
 
-    def __init__(self, groups: Sequence[Group], table: Table, columns: int) -> None:
+    def __init__(self, groups: Sequence[Group], table: Table, columns: int, space: Space) -> None:
         self.token = object()
+        self._space = space
         self._groups = [group for group in groups if group.count]
-        self._arrays = [(group.codes, group.amounts, group.rows, group.count) for group in self._groups]
+        self._arrays = [(group.codes, group.amounts, group.uniform, group.rows, group.count) for group in self._groups]
         self._table = table
         self._columns = columns
 
@@ -96,38 +145,37 @@ class Copy:
         """The lists. Takes milliseconds for a million accounts: not for the event loop."""
         watch = Watch(self.token, self._table, self._columns, self._groups)
         lists = self._table.assets.of.astype(np.uint16)  # a list's number is its asset's
-        count = len(self._table.assets.numbers) + 1
-        ranked = [self._rank(arrays, lists, count) for arrays in self._arrays]
-        ends = np.array([tally.cumsum(axis=1) for *_, tally in ranked], np.int64)  # by group, list and bin
-        ends = ends.reshape(len(ranked), count, BINS)
-        sizes = ends[:, :, -1].T  # by list and group
-        row_bases = _before(sizes)
-        bases = _before(sizes * watch.widths)
-        watch.codes = np.empty(int((sizes * watch.widths).sum()), np.uint16)
-        watch.amounts = np.empty(len(watch.codes), np.float32)
-        watch.rows = np.empty(int(sizes.sum()), np.uint32)
-        for at, (codes, amounts, rows, bins, tally) in enumerate(ranked):
-            cursors = np.ascontiguousarray(ends[at] - tally)
-            base, size, row_base = (np.ascontiguousarray(part[:, at]) for part in (bases, sizes, row_bases))
-            fill(
-                codes, amounts, rows, bins, lists, cursors, base, size, row_base,
-                watch.codes, watch.amounts, watch.rows,
-            )  # fmt: skip
-        watch.shapes = [
-            Shape(bases[i], sizes[i].copy(), row_bases[i], np.ascontiguousarray(ends[:, i])) for i in range(len(sizes))
-        ]
+        room, bins, sizes = self._near()
+        tally = np.zeros((len(self._table.assets.numbers) + 1, len(sizes), BINS), np.int64)
+        count(room.codes, bins, sizes, watch.widths, lists, tally)
+        watch.ends, watch.strides = tally.cumsum(axis=2), tally.sum(axis=2)
+        cells = watch.strides * watch.widths
+        watch.row_bases, watch.bases = _before(watch.strides), _before(cells)
+        pool = self._space.lists.made(int(cells.sum()), int(watch.strides.sum()))
+        fill(
+            room.codes, room.amounts, room.rows, bins, sizes, watch.widths, lists, watch.ends,
+            watch.bases, watch.strides, watch.row_bases, pool.codes, pool.amounts, pool.rows,
+        )  # fmt: skip
+        watch.space = Space(pool, room)
         return watch
 
-    def _rank(
-        self, arrays: tuple[Codes, Amounts, Rows, int], lists: Codes, count: int
-    ) -> tuple[Codes, Amounts, Rows, Bytes, Ints]:
-        """A copy of a group, the bin of each of its accounts, and their number by list and bin."""
-        codes, amounts, rows = (np.empty((*part.shape[:-1], arrays[3]), part.dtype) for part in arrays[:3])
-        copy(*arrays[:3], len(self._table.weights), codes, amounts, rows)
-        bins = np.empty(arrays[3], np.uint8)
-        tally = np.zeros((count, BINS), np.int64)
-        rank(codes, amounts, self._table.weights, self._table.slack * len(codes), lists, bins, tally)
-        return codes, amounts, rows, bins, tally
+    def _near(self) -> tuple[Room, Bytes, Ints]:
+        """The watched accounts, the bin of each, and how many each group has."""
+        room, weights, slack = self._space.making, self._table.weights, self._table.slack
+        while True:
+            bins, sizes = np.empty(len(room.rows), np.uint8), np.zeros(len(self._arrays), np.int64)
+            cells = total = 0
+            for group, (codes, amounts, uniform, rows, accounts) in enumerate(self._arrays):
+                width = len(codes)
+                before, total = total, near(
+                    codes, amounts, uniform, rows, accounts, len(weights), weights, slack * width, cells, total,
+                    room.codes, room.amounts, room.rows, bins,
+                )  # fmt: skip
+                sizes[group] = total - before
+                cells += width * (total - before)
+            if room.fits(cells, total):
+                return room, bins, sizes
+            room = room.made(cells, total)
 
 
 def _before(sizes: Ints) -> Ints:

@@ -242,6 +242,26 @@ def test_what_changes_while_lists_are_made_is_not_lost() -> None:
     assert sorted(screen.flagged_for(ETH, screen.weigh(book, AT)).tolist()) == [5, 7, 400]
 
 
+def test_lists_made_in_the_memory_of_earlier_ones_show_what_is_there_now(seed: int) -> None:
+    draw = random.Random(seed)
+    lines, screen, book = one_asset(990)
+    for _ in range(8):
+        for row in draw.sample(range(990), 300):
+            debt = 10**6 * draw.randrange(1000, 2100)
+            lines.lines_of[row] = draw.choice([(), [(1, 10**6), (2, -debt)], [(1, 10**6), (2, -debt), (3, -1)]])
+        screen.touch(book, range(990))
+        watch(screen, book)
+        fresh = Screen(lines)
+        fresh.load(book)
+        watch(fresh, book)
+        now = screen.weigh(book, AT)
+        for price in (2000, 1990, 1950):
+            then = now.repriced({ETH: price})
+            assert sorted(screen.flagged_for(ETH, then).tolist()) == sorted(fresh.sweep(then).tolist())
+        assert set(screen.nearest(ETH, now, 990)) == set(fresh.nearest(ETH, now, 990))
+    assert screen.nbytes < 2 * fresh.nbytes, "memory is used again"
+
+
 def test_lists_of_another_preparation_are_not_adopted() -> None:
     _, screen, book = one_asset(10)
     first = screen.prepare(screen.weigh(book, AT)).watch()
