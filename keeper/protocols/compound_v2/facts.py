@@ -13,6 +13,7 @@ Law: a fact says what the chain says, never what we were doing: two books that w
 | index      | vToken        | the borrow index that the last event named: what new debts are counted by               |
 | price      | vToken        | what the oracle answers; missing: it reverts or says zero                               |
 | feed       | vToken        | ``Feed``: the aggregator whose answers are the price; missing: it must be viewed        |
+| way        | vToken        | ``Way``: whom the oracle asks for the price, who asks whom; it ends at ``feed``          |
 | vai        | ""            | ``Stablecoin``: VAI's index and rate; missing: there is no VAI                          |
 | clock      | ""            | ``Clock``: number and time of the block of the book                                     |
 | restricted | account       | only liquidators on a list may liquidate it                                             |
@@ -110,6 +111,14 @@ class Feed(msgspec.Struct, frozen=True):
     proxy: Address
 
 
+class Way(msgspec.Struct, frozen=True):
+    """From the comptroller's oracle to a feed; zero from where it cannot be told."""
+
+    oracle: Address  # the main one of several
+    proxy: Address
+    aggregator: Address
+
+
 class Stablecoin(msgspec.Struct, frozen=True):
     """VAI: what is owed grows by an index of its own."""
 
@@ -135,6 +144,7 @@ TYPES: Final[Mapping[str, type]] = {
     "index": int,
     "price": int,
     "feed": Feed,
+    "way": Way,
     "vai": Stablecoin,
     "clock": Clock,
     "restricted": bool,

@@ -4,6 +4,8 @@ Laws
 - What cannot be read sets aside its own subject (a fact is missing and ``adapter.quarantined`` says which), never more.
 - A price is what the comptroller's oracle answers at the block: one batch a block reads all of them. Where a feed is
   known to be the source (``feeds``), its events foretell it; all other prices are viewed only.
+- Every fact is what the chain says at the block: a book that was surveyed now and one that was refreshed since long ago
+  are the same. What may move without an event is therefore asked at every block.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +21,7 @@ from keeper.protocols.compound_v2.calls import call
 from keeper.protocols.compound_v2.decode import decode
 from keeper.protocols.compound_v2.events import MarketListed
 from keeper.protocols.compound_v2.facts import Accrual, Parts, Stablecoin
-from keeper.protocols.compound_v2.feeds import feeds
+from keeper.protocols.compound_v2.feeds import feeds, steps, walked
 from keeper.protocols.compound_v2.governance import configs, listed, listings, parts, pools
 from keeper.protocols.compound_v2.topics import MARKET_LISTED
 
@@ -37,7 +39,6 @@ def survey(book: Book, comptroller: Address) -> Inquiry:
     yield from pools(book, comptroller)
     yield from accruals(book, listed(book))
     yield from prices(book)
-    yield from feeds(book, listed(book))
     yield from stablecoin(book)
     yield from doubts(book, comptroller)
     for subject in list(book.facts("stale")):
@@ -51,10 +52,8 @@ def refresh(book: Book, comptroller: Address) -> Inquiry:
         yield from survey(book, comptroller)
         return
     touched, configured = (_keys(stale, kind) for kind in ("accrual", "config"))
-    puzzling = yield from prices(book)
-    if puzzling:
-        yield from feeds(book, puzzling)
-    moved = yield from _donated(book)
+    yield from prices(book)
+    moved = yield from _moved(book)
     yield from accruals(book, sorted(touched | moved))
     yield from configs(book, comptroller, sorted(configured))
     yield from stablecoin(book)
@@ -73,10 +72,8 @@ def _keys(subjects: Iterable[str], kind: str) -> set[Address]:
 
 def accruals(book: Book, v_tokens: Sequence[Address]) -> Inquiry:
     """Totals, index and rate of some markets."""
-    names = ("borrowRatePerTimestamp", "accrualBlockTimestamp") if _seconds(book) else (
-        "borrowRatePerBlock", "accrualBlockNumber"
-    )  # fmt: skip
-    reads = {v_token: [call(v_token, f"{name}()") for name in (*_TOTALS, *names)] for v_token in v_tokens}
+    names = (*_TOTALS, _rate(book), "accrualBlockTimestamp" if _seconds(book) else "accrualBlockNumber")
+    reads = {v_token: [call(v_token, f"{name}()") for name in names] for v_token in v_tokens}
     answers = yield [read for group in reads.values() for read in group]
     for v_token, group in reads.items():
         found = [integer(answers, read) for read in group]
@@ -95,37 +92,38 @@ def _accrual(found: Sequence[int | None]) -> Accrual | None:
     )  # fmt: skip
 
 
+def _rate(book: Book) -> str:
+    return "borrowRatePerTimestamp" if _seconds(book) else "borrowRatePerBlock"
+
+
 def _seconds(book: Book) -> bool:
     shared: Parts = book.fact("market")
     return shared.seconds
 
 
-def _donated(book: Book) -> InquiryOf[set[Address]]:
-    """Markets whose cash is not what it was: a plain transfer of the underlying has no event of theirs."""
-    reads = {v_token: call(v_token, "getCash()") for v_token in listed(book)}
-    answers = yield list(reads.values())
+def _moved(book: Book) -> InquiryOf[set[Address]]:
+    """Markets whose cash or rate is not what it was: a transfer of the underlying has no event of theirs, nor has
+    what the owner of their rate model says to it.
+    """
+    names = ("getCash", _rate(book))
+    reads = {v_token: [call(v_token, f"{name}()") for name in names] for v_token in listed(book)}
+    answers = yield [read for group in reads.values() for read in group]
     return {
         v_token
-        for v_token, read in reads.items()
-        if (market := book.fact("accrual", v_token)) is None or market.cash != integer(answers, read)
+        for v_token, group in reads.items()
+        if (market := book.fact("accrual", v_token)) is None
+        or [market.cash, market.rate] != [integer(answers, read) for read in group]
     }
 
 
-def prices(book: Book) -> InquiryOf[list[Address]]:
-    """All prices, each by its own call, so that a dead feed costs only its own market.
-
-    Returns those whose source is to be found anew: nothing foretold them.
-    """
+def prices(book: Book) -> Inquiry:
+    """All prices, each by its own call, so that a dead feed costs only its own market; and where they come from."""
     oracle = book.fact("market").oracle
     reads = {v_token: call(oracle, "getUnderlyingPrice(address)", v_token) for v_token in listed(book)}
-    answers = yield list(reads.values())
-    puzzling: list[Address] = []
+    answers = yield [*reads.values(), *(read for v_token in reads for read in steps(book, v_token))]
     for v_token, read in reads.items():
-        known, price = book.fact("price", v_token), integer(answers, read) or None
-        if price != known:
-            puzzling.append(v_token)
-        book.learn("price", v_token, price)
-    return puzzling
+        book.learn("price", v_token, integer(answers, read) or None)
+    yield from feeds(book, [v_token for v_token in reads if not walked(book, v_token, answers)])
 
 
 def stablecoin(book: Book) -> Inquiry:
