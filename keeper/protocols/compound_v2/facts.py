@@ -13,7 +13,7 @@ Law: a fact says what the chain says, never what we were doing: two books that w
 | index      | vToken        | the borrow index that the last event named: what new debts are counted by               |
 | price      | vToken        | what the oracle answers; missing: it reverts or says zero                               |
 | feed       | vToken        | ``Feed``: the aggregator whose answers are the price; missing: it must be viewed        |
-| way        | vToken        | ``Way``: whom the oracle asks for the price, who asks whom; it ends at ``feed``          |
+| way        | vToken        | ``Way``: whom the oracle asks for the price, who asks whom; it ends at ``feed``         |
 | vai        | ""            | ``Stablecoin``: VAI's index and rate; missing: there is no VAI                          |
 | clock      | ""            | ``Clock``: number and time of the block of the book                                     |
 | restricted | account       | only liquidators on a list may liquidate it                                             |

@@ -102,8 +102,9 @@ def _seconds(book: Book) -> bool:
 
 
 def _moved(book: Book) -> InquiryOf[set[Address]]:
-    """Markets whose cash or rate is not what it was: a transfer of the underlying has no event of theirs, nor has
-    what the owner of their rate model says to it.
+    """Markets whose cash or rate is not what it was.
+
+    A transfer of the underlying has no event of theirs, nor has what the owner of their rate model says to it.
     """
     names = ("getCash", _rate(book))
     reads = {v_token: [call(v_token, f"{name}()") for name in names] for v_token in listed(book)}
