@@ -34,6 +34,7 @@ def _ratios(at: GasWorld, full: Executor) -> dict[str, Any]:
     bare, legs = at.gas_of_liquidation_call(), len(at.accounts)
     swap, swaps = (at.gas(full, at.flash_swap(accounts)) for accounts in (at.accounts[:1], at.accounts))
     loan, loans = (at.gas(full, at.flash_loan(accounts)) for accounts in (at.accounts[:1], at.accounts))
+    shared = at.gas(full, at.flash_loan(at.accounts, shared=True))
     return {
         "bare_liquidation_call": bare,
         "flash_swap": swap,
@@ -41,10 +42,12 @@ def _ratios(at: GasWorld, full: Executor) -> dict[str, Any]:
         "batch_legs": legs,
         "batch_of_flash_swaps": swaps,
         "batch_of_flash_loans": loans,
+        "batch_by_a_shared_loan": shared,
         "ratio_flash_swap": round(swap / bare, 3),
         "ratio_flash_loan": round(loan / bare, 3),
         "ratio_batch_to_singles": round(swaps / (legs * swap), 3),
         "ratio_batch_to_singles_by_loan": round(loans / (legs * loan), 3),
+        "ratio_batch_to_singles_by_shared_loan": round(shared / (legs * loan), 3),
     }
 
 

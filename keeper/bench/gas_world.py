@@ -6,6 +6,7 @@ would be cheaper. Whoever liquidates holds both tokens already, so nobody pays f
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from eth_hash.auto import keccak
@@ -109,14 +110,15 @@ class GasWorld:
             self.world.asset("WETH"), [self._leg(each, kind, source, (), witnessed=witnessed) for each in accounts], bid
         )
 
-    def flash_loan(self, accounts: Sequence[Address]) -> Plan:
-        """Borrows from the market, and buys back what it owes."""
+    def flash_loan(self, accounts: Sequence[Address], *, shared: bool = False) -> Plan:
+        """Borrows from the market, for each or for all at once, and buys back what it owes."""
         weth, usdc = self.world.asset("WETH"), self.world.asset("USDC")
         hop = Hop(VenueKind.UNISWAP_V3, self.world.layout.uniswap.pools[POOL], weth, usdc, _FEE)
         swaps = (SwapLeg(Amount(0), Amount(0), Amount(0), (hop,), rest=True, exact_out=True),)
         market = self.world.layout.aave.pool
         legs = [self._leg(each, FundingKind.AAVE_FLASH_LOAN, market, swaps, witnessed=True) for each in accounts]
-        return plan_of(weth, legs, 0)
+        joined = [replace(leg, funding=replace(leg.funding, joins=True)) for leg in legs[1:]] if shared else legs[1:]
+        return plan_of(weth, [legs[0], *joined], 0)
 
     def _leg(
         self, account: Address, kind: FundingKind, source: Address, swaps: tuple[SwapLeg, ...], *, witnessed: bool

@@ -11,11 +11,11 @@ Laws
 - Calldata of another shape, or more of it than the contract has room for, is refused with ``ValueError``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from keeper.contracts.words import WORD, fit
-from keeper.core.plans import CALLING_BACK, SELF, Call, FundingKind, Leg, Stage, Style, Witness
+from keeper.core.plans import CALLING_BACK, LENT, SELF, Call, FundingKind, Leg, Stage, Style, Witness
 from keeper.core.units import Address, owner
 
 MAX_ARGUMENTS: Final = 32  # words of one call
@@ -71,6 +71,13 @@ def require_sense(leg: Leg) -> None:
         raise ValueError(f"a {leg.style.name.lower()} has one asset, not {leg.collateral_asset} and {leg.debt_asset}")
     if leg.style is Style.BOUNTY and (leg.repay or leg.funding.amount):
         raise ValueError(f"a bounty repays nothing, not {leg.repay}")
+
+
+def require_one_loan(legs: Sequence[Leg]) -> None:
+    """Legs that share a loan are lent one asset by one lender: the contract would run none of them."""
+    kinds = {(leg.funding.kind, leg.funding.source, leg.debt_asset) for leg in legs}
+    if len(kinds) > 1 or legs[0].funding.kind not in LENT:
+        raise ValueError(f"{len(legs)} legs cannot share a loan: {sorted(kinds)}")
 
 
 def witness_words(leg: Leg) -> tuple[tuple[int, ...], int]:

@@ -12,7 +12,8 @@ The words of ``execute(uint256 head)``; fields from the lowest bit up, ``a:n`` i
 | head       | min profit:128, last block:64, bid bps:16, conversions:16, steps:16                              |
 | conversion | first token:160, words of its route:8; then its route                                            |
 | step 0     | market:160, funding:8, flags:8, words of its route:8, style:8, gas limit:32 (0: none),           |
-|            | words that follow the route:8                                                                    |
+|            | words that follow the route:8. Flags: skippable, wrapped, witness, source, probe, shared,        |
+|            | closing: the legs of a shared loan follow each other, and the last one says who lends            |
 | step 1     | account:160, least scaled debt:96                                                                |
 | step 2     | collateral:160, of a flash swap: fee:24, venue:8, -:4, factory:2, -:18, place of its last hop:40 |
 | step 3     | debt asset:160                                                                                   |
@@ -31,9 +32,9 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
-from keeper.contracts.calls import call_words, require_sense, witness_words
+from keeper.contracts.calls import call_words, require_one_loan, require_sense, witness_words
 from keeper.contracts.words import WORD, fit, joined
-from keeper.core.plans import REDEEMED, FundingKind, Hop, Leg, Plan, Role, Style, SwapLeg, VenueKind
+from keeper.core.plans import REDEEMED, FundingKind, Hop, Leg, Plan, Role, Style, SwapLeg, VenueKind, loans_of
 from keeper.core.units import BPS, MAX_U128, ZERO_ADDRESS, Address, owner
 
 EXECUTE: Final = bytes.fromhex("fe0d94c1")  # execute(uint256)
@@ -49,9 +50,10 @@ INIT_HASHES: Final = {  # of the pools of Uniswap's own factories, on nearly eve
 MAX_STEPS: Final = 128
 MAX_CONVERSIONS: Final = 8
 MAX_ROUTE: Final = 128  # words of a step's hops, spender and calls
+MAX_SHARED: Final = 1024  # words of the legs that share a loan
 MAX_FACTORIES: Final = 4
 
-_SKIPPABLE, _WRAPPED, _WITNESS, _SOURCE, _PROBE = 1, 2, 4, 8, 16
+_SKIPPABLE, _WRAPPED, _WITNESS, _SOURCE, _PROBE, _SHARED, _CLOSING = (1 << bit for bit in range(7))
 _FIRST, _FIXED, _EXACT_OUT, _LISTED = 1, 2, 4, 8
 _MAX_DATA: Final = 64 * WORD  # bytes of a router's calldata
 _U16, _U24, _U32, _U64 = (2**bits - 1 for bits in (16, 24, 32, 64))
@@ -137,16 +139,25 @@ def _plan(plan: Plan, executor: Executor) -> Iterator[int]:
         route = _Route.of((swap,), executor, first=swap.hops[0].token_in)
         yield int(swap.hops[0].token_in, 16) | len(route.words) << 160
         yield from route.words
-    for leg in plan.legs:
-        yield from _step(leg, executor, skippable=steps > 1)
+    for legs in loans_of(plan.legs):
+        yield from _shared(legs, executor) if len(legs) > 1 else _step(legs[0], executor, _SKIPPABLE * (steps > 1))
 
 
-def _step(leg: Leg, executor: Executor, *, skippable: bool) -> Iterator[int]:
+def _shared(legs: Sequence[Leg], executor: Executor) -> Iterator[int]:
+    """Legs that share a loan; the last one says of whom."""
+    require_one_loan(legs)
+    words = [word for leg in legs[:-1] for word in _step(leg, executor, _SKIPPABLE | _SHARED)]
+    words += _step(legs[-1], executor, _SKIPPABLE | _SHARED | _CLOSING)
+    fit(len(words), MAX_SHARED)
+    yield from words
+
+
+def _step(leg: Leg, executor: Executor, flags: int) -> Iterator[int]:
     require_sense(leg)
     kind, source, aave = leg.funding.kind, leg.funding.source, leg.style is Style.AAVE
     route = _Route.of(leg.swaps, executor, first=leg.collateral_asset)
-    flags = _SKIPPABLE * skippable | _WRAPPED * leg.receive_wrapped | _PROBE * (executor.probe and aave)
-    flash, listed = 0, source not in (ZERO_ADDRESS, leg.market)
+    flags |= _WRAPPED * leg.receive_wrapped | _PROBE * (executor.probe and aave)
+    flash, listed = 0, source not in (ZERO_ADDRESS, leg.market) and flags & (_SHARED | _CLOSING) != _SHARED
     if kind == FundingKind.UNISWAP_V3_FLASH_SWAP:
         pay = leg.swaps[-1].hops[-1].token_out if leg.swaps else leg.collateral_asset
         index = _factory(executor, Hop(VenueKind.UNISWAP_V3, source, pay, leg.debt_asset, leg.funding.pool_fee))
@@ -156,7 +167,7 @@ def _step(leg: Leg, executor: Executor, *, skippable: bool) -> Iterator[int]:
     calls = [] if aave else [int(leg.spender, 16), *(word for call in leg.calls for word in call_words(call, executor))]
     fit(len(route.words) + len(calls), MAX_ROUTE)
     flags |= _SOURCE * listed | _WITNESS * bool(witness)
-    gas_limit = fit(leg.gas_limit, _U32) if skippable else 0
+    gas_limit = fit(leg.gas_limit, _U32) if flags & _SKIPPABLE else 0
     lent = kind != FundingKind.PROTOCOL_CALLBACK  # which the contract knows by the style: nobody lends
     yield (
         int(leg.market, 16)

@@ -12,6 +12,10 @@
     - A step spends what the step itself obtained, never the float. The float in WETH is guarded by the measured
       profit, which is at least zero; every other token by counting what came in. The factories' own pools and the
       market are believed when they say what they lent; other lenders and pools are counted too.
+    - Steps may share a loan: those that are still worth a try are gathered, their lender lends for all of them at once,
+      and each is run in its callback as if it were paid from the float. One that fails leaves its part of the loan to
+      be given back. The first that is done brings the whole fee, so the loan is good whoever fails after it; when
+      nobody is done it never happened. At its end the float has what it had, whatever the steps counted.
     - Whoever gets an approval or opaque calldata is allow-listed for it. A pool gets neither, and is the child of one of
       the factories unless it is allow-listed. Approvals are exact, and zero again when the step ends.
     - A step of another style than Aave's says what to call. Whatever the market sends is counted, and what it takes is
@@ -41,6 +45,8 @@ interface CToken:
 
 interface Self:
     def call_out(stage: uint256, owed: uint256): nonpayable
+    def borrow(source: address) -> uint256: nonpayable
+    def share(owed: uint256): nonpayable
     def route_through(router: address, token: address, amount: uint256, at: uint256, size: uint256) -> uint256: nonpayable
 
 interface Market:
@@ -121,6 +127,9 @@ WRAPPED: constant(uint256) = 1 << 169  # collateral comes as the receipt token; 
 WITNESS: constant(uint256) = 1 << 170  # a word with the debt token follows: too little debt is an early exit
 SOURCE: constant(uint256) = 1 << 171  # a word with the lender or allow-listed pool follows
 PROBE: constant(uint256) = 1 << 172  # the market is asked for the account's health before anything is borrowed
+SHARED: constant(uint256) = 1 << 173  # borrows together with the steps around it
+CLOSING: constant(uint256) = 1 << 174  # is the last of those: now the loan is taken
+LOAN: constant(uint256) = 1 << 175  # is such a loan itself; no step of the calldata
 
 # A step's style, and the words of its calls.
 STYLE_SHIFT: constant(uint256) = 184
@@ -145,6 +154,8 @@ U64: constant(uint256) = 2**64 - 1
 U128: constant(uint256) = 2**128 - 1
 U160: constant(uint256) = 2**160 - 1
 
+UNFUNDED: constant(uint256) = max_value(uint256) ^ (SOURCE | U8 << 160)  # all of a step's first word but who pays
+
 WAD: constant(uint256) = 10**18
 RAY: constant(uint256) = 10**27
 BPS: constant(uint256) = 10_000
@@ -157,6 +168,7 @@ HEAD_END: constant(uint256) = 36  # selector and head
 STEP: constant(uint256) = 160
 STEPS: constant(uint256) = 128
 ROUTE: constant(uint256) = 128
+GATHERED: constant(uint256) = 1024  # words of the steps that share a loan
 ROUTED_DATA: constant(uint256) = 64  # words of a router's calldata
 CALLS: constant(uint256) = 16
 ARGUMENTS: constant(uint256) = 32  # words of one call
@@ -177,6 +189,11 @@ order: transient(uint256[5])  # the step under way
 route: transient(uint256[ROUTE])  # its hops, then who takes what is repaid, then its calls
 lent: transient(uint256)  # the least balance of the debt asset once its allow-listed source has lent
 held: transient(uint256)  # of the collateral, before the market that calls back is called
+gathered: transient(uint256[GATHERED])  # the steps that share a loan: their words without those of witness and lender
+needed: transient(uint256)  # how many words these are:16, then what the steps borrow together
+members: transient(uint256)  # which steps they are, a bit each
+undone: transient(uint256)  # and which of them failed
+due: transient(uint256)  # what of the shared loan's fee nobody has brought yet
 coin: transient(address)  # what the hop under way pays with
 limit: transient(uint256)  # and how much of it may still go
 
@@ -240,10 +257,9 @@ def _run(conversions: uint256, steps: uint256) -> uint256:
         at += 32 + 32 * ((word >> 160) & U8)
     skipped: uint256 = 0
     for i: uint256 in range(steps, bound=STEPS):
-        done: bool = False
-        at, done = self._step(i, at)
-        if not done:
-            skipped |= 1 << i
+        lost: uint256 = 0
+        at, lost = self._step(i, at)
+        skipped |= lost
     if skipped + 1 == 1 << steps:
         raw_revert(method_id("NothingDone()"))
     at = HEAD_END
@@ -260,9 +276,10 @@ def _run(conversions: uint256, steps: uint256) -> uint256:
 
 
 @internal
-def _step(step: uint256, start: uint256) -> (uint256, bool):
+def _step(step: uint256, start: uint256) -> (uint256, uint256):
     """
-    @notice Runs the step whose words begin at `start` of the calldata: where the next one begins, and whether it was done.
+    @notice Runs the step whose words begin at `start` of the calldata: where the next one begins, and a bit for each
+        step that is now known to be skipped.
     """
     order: uint256[5] = abi_decode(slice(msg.data, start, STEP), uint256[5])
     at: uint256 = start + STEP
@@ -289,24 +306,74 @@ def _step(step: uint256, start: uint256) -> (uint256, bool):
         source = convert(self._word(at) & U160, address)
         at += 32
     count: uint256 = ((order[0] >> 176) & U8) + ((order[0] >> CALLS_SHIFT) & U8)
-    if gone:
-        reason: Bytes[ERROR] = abi_encode(order[1] & U160, method_id=method_id("Gone(address)"))
-        self._give_up(step, order[0], reason)
-        return at + 32 * count, False
-    # [probe
-    if order[0] & PROBE != 0 and self._healthy(order):
-        reason: Bytes[ERROR] = abi_encode(order[1] & U160, method_id=method_id("Healthy(address)"))
-        self._give_up(step, order[0], reason)
-        return at + 32 * count, False
-    # probe]
+    if gone or order[0] & (PROBE | SHARED) != 0:
+        if gone:
+            self._give_up(1 << step, order[0], abi_encode(order[1] & U160, method_id=method_id("Gone(address)")))
+        # [probe
+        elif order[0] & PROBE != 0 and self._healthy(order):
+            gone = True
+            self._give_up(1 << step, order[0], abi_encode(order[1] & U160, method_id=method_id("Healthy(address)")))
+        # probe]
+        lost: uint256 = 1 << step if gone else 0
+        if order[0] & SHARED != 0:
+            if not gone:
+                self._gather(step, order, at, count)
+            if order[0] & CLOSING != 0:
+                self.order = order
+                lost |= extcall Self(self).borrow(source)
+            return at + 32 * count, lost
+        if gone:
+            return at + 32 * count, lost
     self.order = order
     if count != 0:
         self._load_route(at, count)
-    return at + 32 * count, self._fund(step, order, source)
+    return at + 32 * count, 0 if self._fund(1 << step, order, source) else 1 << step
 
 
 @internal
-def _fund(step: uint256, order: uint256[5], source: address) -> bool:
+def _gather(step: uint256, order: uint256[5], at: uint256, count: uint256):
+    """
+    @notice Keeps a step for the shared loan's callback, which does not see this calldata.
+    """
+    known: uint256 = self.needed
+    place: uint256 = known & U16
+    self.gathered[place] = order[0]
+    self.gathered[place + 1] = (order[1] & U160) | (step << 160)
+    for i: uint256 in range(2, 5):
+        self.gathered[place + i] = order[i]
+    for i: uint256 in range(count, bound=ROUTE):
+        self.gathered[place + 5 + i] = self._word(at + 32 * i)
+    self.needed = known + 5 + count + ((order[4] >> 128) << 16)
+    self.members |= 1 << step
+
+
+@external
+def borrow(source: address) -> uint256:
+    """
+    @notice Takes the loan of the gathered steps from the lender of the last of them, which is the order under way: those
+        that failed. Called by this contract itself, so that the memory it needs is paid for only by those who use it.
+    """
+    if msg.sender != self:
+        raw_revert(method_id("Forbidden()"))
+    members: uint256 = self.members
+    flags: uint256 = self.order[0]
+    if (flags >> 160) & U8 < AAVE:
+        raw_revert(method_id("Forbidden()"))
+    undone: uint256 = members
+    if members != 0:
+        lender: address = convert(flags & U160, address) if source == empty(address) else source
+        kept: uint256 = flags & (U8 << 160 | SKIPPABLE)
+        loan: uint256[5] = [kept | SOURCE | LOAN, 0, 0, self.order[3], (self.needed >> 16) << 128]
+        self.order = loan
+        if self._fund(members, loan, lender):
+            undone = self.undone
+        self.needed = 0
+        self.members = 0
+    return undone
+
+
+@internal
+def _fund(steps: uint256, order: uint256[5], source: address) -> bool:
     """
     @notice Arms the gate and obtains the debt asset; the rest of the step happens in the callback. All or nothing,
         because it is one call.
@@ -320,7 +387,7 @@ def _fund(step: uint256, order: uint256[5], source: address) -> bool:
     data: Bytes[324] = b""
     target: address = source
     if kind == FLASH_SWAP:
-        pay: address = self._pay_token(order)
+        pay: address = self._pay_token(order[2])
         target = self._pool(source, pay, debt, order[2])
         up: bool = convert(pay, uint160) < convert(debt, uint160)
         data = abi_encode(
@@ -368,7 +435,7 @@ def _fund(step: uint256, order: uint256[5], source: address) -> bool:
     done, reason = raw_call(target, data, max_outsize=ERROR, gas=gas_limit, revert_on_failure=False)
     if not done:
         self.gate = BUSY
-        self._give_up(step, order[0], reason)
+        self._give_up(steps, order[0], reason)
         return False
     # [callback
     if self.gate != BUSY:
@@ -378,10 +445,14 @@ def _fund(step: uint256, order: uint256[5], source: address) -> bool:
 
 
 @internal
-def _give_up(step: uint256, flags: uint256, reason: Bytes[ERROR]):
+def _give_up(steps: uint256, flags: uint256, reason: Bytes[ERROR]):
     if flags & SKIPPABLE == 0:
         raw_revert(reason)
-    log Skipped(step=step, reason=reason)
+    for i: uint256 in range(STEPS):
+        if steps >> i == 0:
+            break
+        if (steps >> i) & 1 != 0:
+            log Skipped(step=i, reason=reason)
 
 
 @internal
@@ -450,11 +521,58 @@ def own():
         float, or by a market that pays first.
     """
     self._enter(OWN)
-    style: uint256 = (self.order[0] >> STYLE_SHIFT) & U8
+    flags: uint256 = self.order[0]
+    style: uint256 = (flags >> STYLE_SHIFT) & U8
     if style == CALLBACK or style == CLIP:
         self._take()
+    elif flags & SHARED != 0:
+        self._work((self.order[4] >> 128) + self.due)
     else:
         self._work(self.order[4] >> 128)
+
+
+@external
+def share(owed: uint256):
+    """
+    @notice Runs the gathered steps on what their lender has just lent, so that `owed` is there to be given back. Called
+        by this contract itself, so that the memory it needs is paid for only by those who use it.
+    """
+    if msg.sender != self:
+        raw_revert(method_id("Forbidden()"))
+    loan: uint256[5] = self.order
+    debt: address = convert(loan[3] & U160, address)
+    lent: uint256 = loan[4] >> 128
+    before: uint256 = self._balance(debt) - lent
+    self.due = owed - lent
+    end: uint256 = self.needed & U16
+    undone: uint256 = 0
+    at: uint256 = 0
+    for _: uint256 in range(STEPS):
+        if at == end:
+            break
+        order: uint256[5] = empty(uint256[5])
+        for i: uint256 in range(5):
+            order[i] = self.gathered[at + i]
+        if (order[3] ^ loan[3]) & U160 != 0:
+            raw_revert(method_id("Foreign()"))
+        at += 5
+        count: uint256 = ((order[0] >> 176) & U8) + ((order[0] >> CALLS_SHIFT) & U8)
+        for i: uint256 in range(count, bound=ROUTE):
+            self.route[i] = self.gathered[at + i]
+        at += count
+        order[0] &= UNFUNDED
+        self.order = order
+        step: uint256 = 1 << (order[1] >> 160)
+        if self._fund(step, order, empty(address)):
+            self.due = 0
+        else:
+            undone |= step
+    if undone == self.members:
+        raw_revert(method_id("NothingDone()"))
+    after: uint256 = self._balance(debt)
+    if after < before + owed:
+        raw_revert(abi_encode(after, before + owed, method_id=method_id("Short(uint256,uint256)")))
+    self.undone = undone
 
 
 @external
@@ -484,13 +602,13 @@ def clipperCall(sender: address, owe: uint256, slice_: uint256, data: Bytes[32])
 
 @internal
 @view
-def _pay_token(order: uint256[5]) -> address:
+def _pay_token(word: uint256) -> address:
     """
     @notice What a flash swap is paid with: the collateral, or what the last hop brings.
     """
-    last: uint256 = order[2] >> 216
+    last: uint256 = word >> 216
     if last == 0:
-        return convert(order[2] & U160, address)
+        return convert(word & U160, address)
     return convert(self.route[last - 1] & U160, address)
 
 
@@ -518,23 +636,26 @@ def _work(owed: uint256):
     if order[0] & SOURCE != 0 and self._balance(debt) < self.lent:
         raw_revert(method_id("NotLent()"))
     # lent]
-    pulled: uint256 = 0  # what the market, being the lender too, takes back by the same approval
-    if kind == AAVE and msg.sender == market:
-        pulled = owed
-    received: uint256 = 0
-    unspent: uint256 = 0
-    received, unspent = self._settle(order, count, pulled)
     pay: address = debt
-    have: uint256 = (order[4] >> 128) - (order[4] & U128) + unspent
-    if kind == FLASH_SWAP:
-        pay = self._pay_token(order)
-        have = received if count == 0 else 0
-    elif order[2] & U160 == order[3] & U160:
-        have = (order[4] >> 128) + received  # one asset is both: what was paid is already taken off
-    if count != 0:
-        have = self._sell(count, convert(order[2] & U160, address), received, pay, owed, have)
-    if have < owed:
-        raw_revert(abi_encode(have, owed, method_id=method_id("Short(uint256,uint256)")))
+    pulled: uint256 = 0  # what the market, being the lender too, takes back by the same approval
+    if order[0] & LOAN != 0:
+        extcall Self(self).share(owed)
+    else:
+        if kind == AAVE and msg.sender == market:
+            pulled = owed
+        received: uint256 = 0
+        unspent: uint256 = 0
+        received, unspent = self._settle(order, count, pulled)
+        have: uint256 = (order[4] >> 128) - (order[4] & U128) + unspent
+        if kind == FLASH_SWAP:
+            pay = self._pay_token(order[2])
+            have = received if count == 0 else 0
+        elif order[2] & U160 == order[3] & U160:
+            have = (order[4] >> 128) + received  # one asset is both: what was paid is already taken off
+        if count != 0:
+            have = self._sell(count, convert(order[2] & U160, address), received, pay, owed, have)
+        if have < owed:
+            raw_revert(abi_encode(have, owed, method_id=method_id("Short(uint256,uint256)")))
     if kind == FLASH_SWAP or kind == BALANCER:
         self._pay(pay, msg.sender, owed)
     elif kind != OWN and pulled == 0:

@@ -6,7 +6,9 @@ Laws
 - A plan is executed exactly so, in one transaction:
   1. for each leg in order: obtain ``funding.amount`` of the debt asset; call the market with ``repay``; run ``swaps``
      in order; give back ``funding.owed``. What is left over is in the debt asset; after a flash swap, in the asset
-     its swaps end in, or without swaps in the collateral asset. A leg of several that fails is undone alone;
+     its swaps end in, or without swaps in the collateral asset. A leg of several that fails is undone alone.
+     Legs that join the loan of the leg before them are run inside one loan of what they need together. Its fee is
+     brought by the first of them that is done: so a plan charges it to the first, and the others owe what they got.
      How a leg calls its market is its ``Style``; what must be said there beside the repay amount are its ``calls``;
   2. run ``conversions`` in order: what the legs left over becomes the profit token;
   3. profit = growth of the executor's balance of the profit token. It must reach ``min_profit``; ``bid_bps`` of it
@@ -18,6 +20,7 @@ Laws
   token needs no second swap.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
 from typing import Final, Protocol
@@ -84,6 +87,11 @@ class FundingKind(IntEnum):
     PROTOCOL_CALLBACK = 5  # the market sends collateral first and calls back
 
 
+LENT: Final = frozenset(
+    {FundingKind.AAVE_FLASH_LOAN, FundingKind.BALANCER_FLASH_LOAN, FundingKind.MORPHO_FLASH_LOAN}
+)  # a lender gives any amount up to what it has: several legs may share it
+
+
 class VenueKind(IntEnum):
     """How a hop is executed. The numbers are part of the executor contract's calldata."""
 
@@ -131,6 +139,7 @@ class Funding:
     owed: Amount  # given back: in the debt asset amount + fee; for a flash swap in the collateral asset its price
     fee: Amount  # in the debt asset (a flash swap's fee is inside its price: 0 here)
     pool_fee: int = 0  # of a flash swap's pool, in hundredths of a bip
+    joins: bool = False  # borrowed in one loan with the leg before, which is charged the fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +251,17 @@ class Leg:
     def who(self) -> Who:
         """Whom it is about."""
         return (self.market if self.home == ZERO_ADDRESS else self.home), self.account
+
+
+def loans_of(legs: Iterable[Leg]) -> list[list[Leg]]:
+    """The legs of each loan; a leg that borrows for itself is alone."""
+    loans: list[list[Leg]] = []
+    for leg in legs:
+        if leg.funding.joins and loans:
+            loans[-1].append(leg)
+        else:
+            loans.append([leg])
+    return loans
 
 
 @dataclass(frozen=True, slots=True)
