@@ -54,6 +54,8 @@ def callbacks(rig: Rig) -> list[str]:
         contract.fn("clipperCall", rig.address, 10**33, 10**18, b""),
         contract.fn("call_out", 0, 10**6),
         contract.fn("route_through", STRANGER, usdc, 10**6, 0, 0),
+        contract.fn("borrow", STRANGER),
+        contract.fn("share", 10**6),
     ]
 
 

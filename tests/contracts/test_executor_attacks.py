@@ -48,7 +48,7 @@ def test_only_listed_callers_execute(rig: Rig, fallen: Address) -> None:
 def test_nobody_but_an_awaited_source_calls_back(rig: Rig, fallen: Address) -> None:
     for sender in (STRANGER, OWNER, CALLER, fallen, rig.world.layout.aave.pool):
         found = [reasons(rig, data, sender) for data in callbacks(rig)]
-        assert found == ["Foreign"] * 9 + ["Forbidden"] * 2
+        assert found == ["Foreign"] * 9 + ["Forbidden"] * 4
 
 
 def test_a_strangers_loan_to_the_executor_is_not_welcome(rig: Rig) -> None:

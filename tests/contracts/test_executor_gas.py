@@ -14,6 +14,7 @@ def test_liquidations_cost_no_more_than_promised() -> None:
     assert found["ratio_flash_swap"] <= 1.25  # goal 1.35
     assert found["ratio_flash_loan"] <= 1.43  # goal 1.58
     assert found["ratio_batch_to_singles"] <= 0.5  # goal 0.85
+    assert found["ratio_batch_to_singles_by_shared_loan"] <= 0.45 < found["ratio_batch_to_singles_by_loan"]
     assert found["late_after_rival"] < 50_000
     assert found["late_after_recovery_probed"] < found["late_after_recovery"] // 2
     assert found["access_list"] < 0

@@ -13,14 +13,16 @@ from typing import Final
 import pytest
 
 from keeper.contracts.encode import encode_plan
-from keeper.core.plans import FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind
+from keeper.core.plans import LENT, FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind, loans_of
 from keeper.core.units import MAX_U256, WAD, Address, Amount
 from keeper.devnet.layout import USD
 from keeper.devnet.rpc import Reverted
 from keeper.devnet.world import World
 from keeper.errors import RpcError
 from tests.contracts.executor_hostile import callbacks, hostile
+from tests.contracts.executor_lender import lies
 from tests.contracts.executor_markets import EACH, GIVES, OWED, Market
+from tests.contracts.executor_shared import sharing
 from tests.contracts.executor_world import CALLER, GAS, STRANGER, TREASURY, Rig, swap
 
 MEMORY: Final = 8  # accounts that still matter
@@ -49,12 +51,15 @@ class Walk:
         self.rig.allow(world.layout.uniswap.router, role=Role.ROUTER)
         self.market = Market.deploy(self.rig)
         self.vault = world.add_balancer("USDC", "WETH", amount=10**24)
-        self.rig.allow(self.vault.address, role=Role.MARKET)
+        self.lender = hostile(self.rig, "lying_lender")
+        for symbol in ("USDC", "WETH"):
+            world.token(symbol).send("mint(address,uint256)", self.lender.address, 10**24, sender=STRANGER)
+        self.rig.allow(self.vault.address, self.lender.address, role=Role.MARKET)
         for symbol, amount in FLOAT.items():
             self.rig.give(symbol, amount)
         self.accounts: list[tuple[Address, str, str]] = []
         self.held = self._held()
-        self.landed = self.mutants = 0
+        self.landed = self.mutants = self.shared = 0
 
     # --- what must hold -----------------------------------------------------------------------------------------
 
@@ -62,7 +67,7 @@ class Walk:
         held = self._held()
         assert all(held[symbol] >= before for symbol, before in self.held.items()), (self.held, held)
         self.held = held
-        left = self.rig.left_over(self.liar.address, self.vault.address, self.market.address)
+        left = self.rig.left_over(self.liar.address, self.vault.address, self.market.address, self.lender.address)
         assert not [name for name in left if name.startswith("allowance")], left
         assert [self.world.balance(symbol, STRANGER) for symbol in FLOAT] == [0] * len(FLOAT)
 
@@ -84,6 +89,7 @@ class Walk:
             (1, self.a_borrower_repays),
             (2, self.the_liar_changes),
             (2, self.the_market_changes),
+            (2, self.the_lender_changes),
             (2, self.a_stranger_tries),
             (1, self.profits_are_swept),
             (9, self.a_plan_is_sent),
@@ -160,6 +166,18 @@ class Walk:
         asks, takes = self.random.choice(amounts), self.random.choice(amounts)
         self.market.behave(debt=asset, gives=gives, asks=asks, takes=takes, calls_back=times)
 
+    def the_lender_changes(self) -> None:
+        """Who lends keeps its word, or does not."""
+        amounts = (0, 0, 0, 1, 10**6, 10**10, 10**30)
+        lies(
+            self.lender,
+            lends=self.random.choice((0, 50, 100, 100, 100, 150)),
+            says=self.random.choice(amounts),
+            fee=self.random.choice(amounts),
+            calls_back=self.random.choice((0, 1, 1, 1, 1, 2)),
+            takes=self.random.choice(amounts),
+        )
+
     def a_stranger_tries(self) -> None:
         plan = encode_plan(self.plan(), self.rig.executor)
         data = self.random.choice([*callbacks(self.rig), "0x" + plan.hex(), self.rig.contract.fn("take_ownership")])
@@ -183,6 +201,7 @@ class Walk:
         assert found.profit >= plan.min_profit
         assert found.bid == found.profit * plan.bid_bps // 10_000
         self.landed += 1
+        self.shared += any(len(legs) > 1 for legs in loans_of(plan.legs))
 
     def a_stolen_key_sends_a_mutant(self) -> None:
         for _ in range(ATTEMPTS):
@@ -230,7 +249,10 @@ class Walk:
     # --- plans --------------------------------------------------------------------------------------------------
 
     def plan(self, least: int | None = None) -> Plan:
-        legs = [self._leg(*chosen) for chosen in self._chosen()]
+        together = self.random.choice(sorted(LENT)) if self.random.random() < 0.5 else None
+        legs = [self._leg(*chosen, together) for chosen in self._chosen()]
+        if together is not None:
+            legs = list(self._sharing(legs))
         if self.random.random() < 0.4:
             legs.append(self.market.leg(self.random.choice(EACH)))
         starts = {leg.collateral_asset for leg in legs} | {leg.debt_asset for leg in legs}
@@ -248,8 +270,17 @@ class Walk:
             accounts = fallen
         yield from self.random.sample(accounts, min(len(accounts), self.random.choice((1, 1, 2, 4))))
 
-    def _leg(self, account: Address, collateral: str, debt: str) -> Leg:
-        kind = self.random.choice([kind for kind in FundingKind if kind != FundingKind.PROTOCOL_CALLBACK])
+    @staticmethod
+    def _sharing(legs: list[Leg]) -> Iterator[Leg]:
+        """Whoever borrows one asset of one lender does so at once."""
+        lent: dict[tuple[Address, Address], list[Leg]] = {}
+        for leg in legs:
+            lent.setdefault((leg.debt_asset, leg.funding.source), []).append(leg)
+        for together in lent.values():
+            yield from sharing(*together)
+
+    def _leg(self, account: Address, collateral: str, debt: str, kind: FundingKind | None) -> Leg:
+        kind = kind or self.random.choice([kind for kind in FundingKind if kind != FundingKind.PROTOCOL_CALLBACK])
         source, fee, swaps = None, 0, [self._sale((collateral, debt))]
         if kind == FundingKind.UNISWAP_V3_FLASH_SWAP:
             swaps = []
@@ -260,6 +291,8 @@ class Walk:
             swaps.insert(0, self._fixed(collateral, debt))
         if kind in (FundingKind.BALANCER_FLASH_LOAN, FundingKind.MORPHO_FLASH_LOAN):
             source = self.vault.address
+        if kind in LENT and self.random.random() < 0.3:
+            source = self.lender.address
         leg = self.rig.leg(account, kind, collateral=collateral, debt=debt, source=source, fee=fee, swaps=swaps)
         amount = Amount(leg.repay * self.random.choice((100, 100, 101, 104)) // 100)
         repay = Amount(leg.repay * self.random.choice((10, 100, 100, 230)) // 100)

@@ -34,3 +34,4 @@ def test_no_long_sequence_loses_anything(walk: Walk) -> None:
     walked(walk, 8 * STEPS)
     assert walk.landed > 0
     assert walk.mutants > 0
+    assert walk.shared > 0

@@ -12,7 +12,7 @@ event Tried:
     place: uint256
     succeeded: bool
 
-calls: DynArray[Call, 16]
+calls: DynArray[Call, 20]
 trying: transient(bool)
 
 
@@ -37,7 +37,7 @@ def _try():
     if self.trying:
         return
     self.trying = True
-    for i: uint256 in range(len(self.calls), bound=16):
+    for i: uint256 in range(len(self.calls), bound=20):
         succeeded: bool = raw_call(self.calls[i].target, self.calls[i].data, revert_on_failure=False)
         log Tried(place=i, succeeded=succeeded)
     self.trying = False
