@@ -20,6 +20,7 @@ from keeper.books import endpoints, lock, markets, require_chain
 from keeper.chain.heads import Heads
 from keeper.contracts.encode import encode_plan
 from keeper.core.events import Block
+from keeper.core.outlook import Liquidated
 from keeper.core.submissions import Channel
 from keeper.core.units import BPS, WAD, ZERO_ADDRESS, Address, Bps, Timestamp, Wad, Wei
 from keeper.errors import ConfigError, StateCorrupt
@@ -47,6 +48,7 @@ from keeper.pending import Hints, Mempool
 from keeper.pipeline import Pipeline
 from keeper.reflex import warm
 from keeper.settings import Settings
+from keeper.store.endings import Endings
 from keeper.store.journal import Journal
 from keeper.store.store import Store
 from keeper.venues.book import VenueBook
@@ -138,10 +140,18 @@ class Keeper:
             sender=self.gate,
             block_time=settings.chain.block_time,
         )
+        self.knowledge.recall(Endings(self.store))
+        self.indexer.hearers.append(self._outdone)
         self.foresight = self._foreseeing() if settings.pending.wanted else None
         if self.foresight is not None:
             opening.push_async_callback(self.foresight.close)
         self.live = self._following()
+
+    def _outdone(self, market: Market, told: Sequence[Liquidated]) -> None:
+        """Liquidations of a block: those that are not ours teach when others act."""
+        ours = self.settings.executor.address
+        endings = self.pipeline.rivalry.endings(market.adapter.market, told, None if ours is None else Address(ours))
+        self.knowledge.outdone(endings)
 
     def _foreseeing(self) -> Foresight:
         """Who hears of prices before they are on chain."""
@@ -332,6 +342,7 @@ def policy(settings: Settings) -> Policy:
         sequencer_grace=risk.sequencer_grace,
         divergence=risk.divergence,
         manipulation=risk.manipulation,
+        patience=wanted.patience,
     )
 
 

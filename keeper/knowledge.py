@@ -3,7 +3,7 @@
 Laws
 - What is read is of the block decided on. Tokens are tried at the start and every few hundred blocks, after the block's
   decisions; a trial that could not be carried out leaves the last one standing.
-- Lessons survive a restart: they are learned again from the journal, oldest first.
+- Lessons survive a restart: they are learned again from the journal, oldest first; of rivals, from the state file.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +23,7 @@ from keeper.errors import RpcError, SimulationError
 from keeper.estimator.gas import FeeRule
 from keeper.estimator.guards import RoundTrip, TokenRules, fresh
 from keeper.estimator.lessons import Lessons
+from keeper.estimator.rivals import Offered
 from keeper.estimator.rollup import NoDataFee
 from keeper.executor.attempt import Attempt
 from keeper.executor.lifecycle import Change
@@ -32,7 +33,9 @@ from keeper.indexer.market import Market
 from keeper.indexer.surroundings import Caution, Surroundings
 from keeper.log import get_logger
 from keeper.pipeline import Known
+from keeper.rivalry import Ending
 from keeper.settings import Settings
+from keeper.store.endings import Endings
 from keeper.store.journal import Journal
 
 LENDERS: Final = {"balancer_v2": FundingKind.BALANCER_FLASH_LOAN, "morpho_blue": FundingKind.MORPHO_FLASH_LOAN}
@@ -55,6 +58,7 @@ class Knowledge:
         contract: Contract | None,
     ) -> None:
         self.lessons = Lessons()
+        self._endings: Endings | None = None
         self._chain, self._markets, self._liquidity, self._contract = chain, markets, liquidity, contract
         self._trips: dict[Address, RoundTrip] = {}
         self._stale: set[Address] = set()
@@ -151,6 +155,20 @@ class Knowledge:
         """Shares, from outcomes; each opportunity teaches once, when it ends."""
         if not change.undone and change.entry.state is not State.FINAL:
             self.lessons = self.lessons.ended(change.entry)
+
+    def outdone(self, endings: Iterable[Ending]) -> None:
+        """When rivals buy, from auctions that did not end with us."""
+        for what, margin in endings:
+            self.lessons = self.lessons.outdone(what, margin)
+            if self._endings is not None:
+                self._endings.write({what: self.lessons.rivals.ended[what]})
+
+    def recall(self, endings: Endings) -> None:
+        """Take up what was learned of rivals, and write down what will be."""
+        self._endings = endings
+        for (market, asset), margins in endings.load().items():
+            for margin in margins:
+                self.lessons = self.lessons.outdone(Offered(market, asset), margin)
 
     def restore(self, journal: Journal) -> None:
         """Learn again from what the journal remembers."""

@@ -15,30 +15,34 @@ Laws
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from keeper.agenda import Agenda, Pays
 from keeper.core.events import Block
+from keeper.core.outlook import TriggerKind
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.ports import Loan, Quarantine
 from keeper.core.units import WAD, BlockNumber, Timestamp, Who
 from keeper.core.venues import Liquidity, Pool
 from keeper.estimator.decide import decide
 from keeper.estimator.gas import ETHEREUM, FeeRule, next_base_fee
-from keeper.estimator.guards import TokenRules
+from keeper.estimator.guards import Refusal, TokenRules
 from keeper.estimator.lessons import Lessons
 from keeper.estimator.pack import Packed, packing
+from keeper.estimator.patience import offered, weigh
 from keeper.estimator.rollup import DataFee, NoDataFee
 from keeper.estimator.world import Candidate, Oracles, Policy, Risk, World
 from keeper.estimator.worth import Prices, complete
 from keeper.indexer.market import Market
 from keeper.log import get_logger
 from keeper.lookout import Lookout
+from keeper.rivalry import Rivalry
 from keeper.venues.erc4626.pool import Vault
 
 log = get_logger()
+T = TypeVar("T")
 
 
 class Sender(Protocol):
@@ -84,6 +88,17 @@ class Watch:
     skips: dict[Who, Skip] = field(default_factory=dict)
 
 
+async def in_slices(work: Generator[object, None, T]) -> T:
+    """Work to its end, with a turn for the loop after every part of it."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        await asyncio.sleep(0)
+
+
 class Pipeline:
     """From a block to submissions."""
 
@@ -105,7 +120,7 @@ class Pipeline:
         self._markets, self._liquidity = markets, liquidity
         self._policy, self._known, self._elsewhere, self._sender = policy, known, elsewhere, sender
         self._block_time = block_time
-        self.lookout, self.agenda = Lookout(), Agenda()
+        self.lookout, self.agenda, self.rivalry = Lookout(), Agenda(), Rivalry()
 
     def retune(self, policy: Policy) -> None:
         """What the operator wants from the next block on."""
@@ -185,7 +200,8 @@ class Pipeline:
         for market in self._markets():
             if market.surveyed is not None:
                 self.lookout.post(market).tend(target.timestamp)
-        waiting = sorted({skip.who for skip in packed.skips} & self.watch.unhealthy)
+        refused = {skip.who for skip in packed.skips if skip.reason is not Reason.WAITING}
+        waiting = sorted(refused & self.watch.unhealthy)
         if waiting or self.agenda.awaited:
             self.agenda.ask(self._markets(), waiting, target.timestamp, self._block_time, self._pays(target))
 
@@ -203,18 +219,29 @@ class Pipeline:
 
     async def _plan(self, target: Target, candidates: Sequence[Candidate]) -> Packed:
         """Plans and refusals, an account at a time."""
+        self.rivalry.look(candidates, self.watch.unhealthy)
         if not candidates:
             return Packed((), ())
         world = self.world(target)
-        steps = packing(world, candidates)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stop:
-                packed: Packed = stop.value
-                break
-            await asyncio.sleep(0)
-        return packed if self._elsewhere is None else await self._elsewhere.improve(world, packed, candidates)
+        waits = {one.who: why for one in candidates if (why := await self._waits(world, one))}
+        ready = [one for one in candidates if one.who not in waits]
+        packed = await in_slices(packing(world, ready))
+        if self._elsewhere is not None:
+            packed = await self._elsewhere.improve(world, packed, ready)
+        return Packed(packed.plans, (*packed.skips, *(why.skip(who) for who, why in waits.items())))
+
+    async def _waits(self, world: World, candidate: Candidate) -> Refusal | None:
+        """Why an auction is left alone although it may pay."""
+        if offered(candidate) is None or not self._policy.patience:
+            return None
+        name, account = candidate.who
+        market = next(market for market in self._markets() if market.adapter.market == name)
+        adapter, book, row = market.adapter, market.book, market.book.row(account)
+        if row is None:
+            return None
+        ends = [one.at for one in adapter.triggers(book, row, world.timestamp) if one.kind is TriggerKind.AUCTION]
+        blocks = range(world.timestamp + self._block_time, max(ends, default=0), self._block_time)
+        return await in_slices(weigh(world, candidate, lambda then: adapter.actions(book, row, then), blocks))
 
     def world(self, target: Target) -> World:
         """All that the decisions of this block depend on."""
@@ -230,6 +257,7 @@ class Pipeline:
             lenders=[*known.loans, *self._market_lenders()],
             gas=known.lessons.gas,
             bids=known.lessons.bids,
+            rivals=known.lessons.rivals,
             fee_rule=rule,
             data_fee=known.data_fee,
             unsigned=known.unsigned,

@@ -178,6 +178,9 @@ class Policy(_Section):
     bid_high: Share = Field(Bps(9_500), description="the learned share never rises above this")
     tip: AnAmount = Field(Wei(1), description="priority fee per gas; some channels share nothing without one")
     window: Count = Field(3, description="blocks that a plan may land in, the next one included")
+    patience: Annotated[int, Field(ge=0, le=32)] = Field(
+        8, description="auctions of an asset that others must have ended before one is waited for; 0: never wait"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

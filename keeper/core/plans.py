@@ -335,6 +335,7 @@ class Reason(Enum):
     QUARANTINED = "market.quarantined"
     NO_LIQUIDITY = "market.no_liquidity"
     FULL = "market.full"  # its auctions already ask for as much as it lets them
+    WAITING = "auction.waiting"  # it pays, and is expected to pay better later
     RESET = "auction.reset"  # too old or too cheap: somebody has to reset it first
     NOT_TAKABLE = "market.not_takable"  # the account is below 1, and the market lets nothing of it go
     FUND_SHORT = "market.insurance_fund"  # it cannot cover what the account lacks, and the call would revert

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 from keeper.core.units import BPS, Address, Bps, Wei, mul_div_down, mul_div_up
 
 T = TypeVar("T")
+K = TypeVar("K")
 _STEP: Final = 500  # bps
 
 
@@ -176,21 +177,21 @@ class BidBook:
             after = before + mul_div_up(self.high - before, self.up, BPS)
         else:
             after = max(before, rival + self.lead)
-        betas = _kept(self.betas, key, self._clamp(after), self.size)
+        betas = kept(self.betas, key, self._clamp(after), self.size)
         counted = _counted(self.tried.get(key, ()), before, won=ended is Ended.WON)
-        return replace(self, betas=betas, tried=_kept(self.tried, key, counted, self.size))
+        return replace(self, betas=betas, tried=kept(self.tried, key, counted, self.size))
 
     def _clamp(self, beta: int) -> Bps:
         return Bps(min(max(beta, self.low), self.high))
 
 
-def _kept(table: Mapping[Key, T], key: Key, value: T, size: int) -> dict[Key, T]:
+def kept(table: Mapping[K, T], key: K, value: T, size: int) -> dict[K, T]:
     """The table with one entry renewed, without the least recently renewed ones that are too many."""
-    kept = {known: one for known, one in table.items() if known != key}
-    kept[key] = value
-    while len(kept) > size:
-        del kept[next(iter(kept))]
-    return kept
+    found = {known: one for known, one in table.items() if known != key}
+    found[key] = value
+    while len(found) > size:
+        del found[next(iter(found))]
+    return found
 
 
 def _counted(tried: Sequence[Tried], offered: Bps, *, won: bool) -> tuple[Tried, ...]:

@@ -15,6 +15,7 @@ from keeper.estimator.bid import BidBook, BidPolicy
 from keeper.estimator.gas import ETHEREUM, TX_GAS_CAP, FeeRule, GasBook
 from keeper.estimator.guards import Reading, Sequencer, TokenRules
 from keeper.estimator.risk import Breaker, LossCaps, Losses
+from keeper.estimator.rivals import RivalBook
 from keeper.estimator.rollup import DataFee, NoDataFee
 from keeper.estimator.worth import Prices
 from keeper.venues.route.search import Routing
@@ -44,6 +45,7 @@ class Policy:
     sequencer_grace: int = 3600
     divergence: Bps | None = None  # of the protocol's price from the venues' median
     manipulation: Bps | None = None  # a price move that must cost more than the profit at stake
+    patience: int = 0  # auctions of an asset whose end was seen before one is waited for; 0: none is
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class World:
     lenders: Sequence[Loan] = ()
     gas: GasBook = field(default_factory=GasBook)
     bids: BidBook = field(default_factory=BidBook)
+    rivals: RivalBook = field(default_factory=RivalBook)
     fee_rule: FeeRule = ETHEREUM
     data_fee: DataFee = field(default_factory=NoDataFee)
     unsigned: Callable[[Plan], bytes] = _unencoded  # the unsigned transaction of a plan, where its bytes cost

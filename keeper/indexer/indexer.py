@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from keeper.core.book import Change
 from keeper.core.events import Block
+from keeper.core.outlook import Liquidated
 from keeper.core.ports import Adapter, Chain
 from keeper.core.units import Address, Wei
 from keeper.errors import StateUnwritable
@@ -26,6 +27,7 @@ from keeper.store.store import Entry, Store, Stored
 log = get_logger()
 CHECKPOINT_AGAIN = 16  # blocks after which one that could not be written is tried again
 Listener = Callable[[Block, dict[int, list[Change]]], None]
+Hearer = Callable[[Market, Sequence[Liquidated]], None]
 
 
 class Reorganised(Exception):
@@ -49,6 +51,7 @@ class Indexer:
         self.checkpoint_every = checkpoint_every
         self.report = report or LogReport()
         self.listeners: list[Listener] = []
+        self.hearers: list[Hearer] = []  # told of the liquidations of live blocks
         self.tip: Block | None = None
         self.reorgs = 0
         self._tried = 0  # no checkpoint is due until so many blocks after this one
@@ -124,6 +127,7 @@ class Indexer:
         """Fold one block in. Old blocks on the way to the first survey may have no state left: ask at the head."""
         sources = frozenset[Address]().union(*(market.adapter.sources(market.book) for market in self.markets))
         logs = await self.chain.logs_at(block.hash, sources)
+        told: list[tuple[Market, Sequence[Liquidated]]] = []
         for market in self.markets:
             mine, at = market.logs_of(logs), block if market.surveyed is not None else head
             known = market.adapter.sources(market.book)
@@ -131,9 +135,14 @@ class Indexer:
             if market.adapter.sources(market.book) != known:
                 mine = await gather_logs(self.chain, market, block.number, block.number, at)
             market.adapter.apply(market.book, mine, block)
+            if self.hearers and market.surveyed is not None:
+                told.append((market, market.adapter.outcomes(market.book, mine)))
             if market.surveyed is not None:
                 await inquire(self.chain, market.adapter.refresh(market.book), block, market.from_block)
         self._commit(block)
+        for hearer in self.hearers:
+            for market, outcomes in told:
+                hearer(market, outcomes)
 
     def _commit(self, block: Block) -> None:
         entries = {

@@ -32,7 +32,7 @@ ECONOMIC: Final = frozenset(
     reason.value
     for reason in (
         Reason.UNPROFITABLE, Reason.BELOW_MIN_PROFIT, Reason.NO_ROUTE, Reason.NO_FUNDING, Reason.DUST,
-        Reason.VOLATILITY, Reason.GAS_PRICE,
+        Reason.VOLATILITY, Reason.GAS_PRICE, Reason.WAITING,
     )
 )  # fmt: skip
 _LOST: Final = frozenset({State.OUTBID, State.MISSED, State.REVERTED, State.SUPERSEDED, State.SIGNED, State.SUBMITTED})

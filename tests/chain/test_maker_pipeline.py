@@ -13,18 +13,20 @@ import pytest
 from keeper.chain.pool import Pool
 from keeper.core.events import Block
 from keeper.core.outlook import Liquidated, TriggerKind
-from keeper.core.plans import Plan, Style
+from keeper.core.plans import Plan, Reason, Style
 from keeper.core.units import BPS, RAD, RAY, WAD, Address, Timestamp
 from keeper.core.venues import Venue
 from keeper.devnet.maker import HOP, Maker
 from keeper.devnet.world import World
+from keeper.estimator.lessons import Lessons
 from keeper.estimator.pack import Packed
+from keeper.estimator.rivals import Offered
 from keeper.estimator.world import Policy
 from keeper.indexer.indexer import Indexer
 from keeper.indexer.inquire import inquire
 from keeper.indexer.market import Market
 from keeper.indexer.pools import PoolFeed
-from keeper.pipeline import Pipeline
+from keeper.pipeline import Known, Pipeline
 from keeper.protocols.maker_clip.adapter import MakerClip
 from keeper.protocols.maker_clip.facts import sale_account, urn_account
 from keeper.store.store import Store
@@ -53,15 +55,28 @@ class Desk:
     plans: list[Plan] = field(default_factory=list)
     gains: list[int] = field(default_factory=list)
     told: list[Liquidated] = field(default_factory=list)
+    lessons: Lessons = field(default_factory=Lessons)
 
     def __post_init__(self) -> None:
         self.pipeline = self.made(self)
+        self.indexer.hearers.append(self.heard)
+
+    def heard(self, market: Market, told: Sequence[Liquidated]) -> None:
+        """As the daemon hears of rivals."""
+        for what, margin in self.pipeline.rivalry.endings(market.adapter.market, told, self.rig.address):
+            self.lessons = self.lessons.outdone(what, margin)
+
+    def known_of(self, *margins: int) -> None:
+        """Auctions of the past ended at these margins, not with us."""
+        for margin in margins:
+            what = Offered(self.market.adapter.market, self.world.asset("WETH"))
+            self.lessons = self.lessons.outdone(what, margin)
 
     def made(self, sender: "Desk | None") -> Pipeline:
         """A pipeline on this desk; without a sender nothing is mined."""
         return Pipeline(
             markets=lambda: self.indexer.markets, liquidity=lambda: self.feed.book.liquidity, policy=self.policy,
-            sender=sender, block_time=BLOCK,
+            sender=sender, block_time=BLOCK, known=lambda: Known(lessons=self.lessons),
         )  # fmt: skip
 
     async def submit(self, plans: Sequence[Plan], head: Block) -> None:
@@ -106,7 +121,7 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
         for role in set(roles.values()):
             rig.allow(*[target for target, given in roles.items() if given is role], role=role)
         indexer = Indexer(chain, Store(tmp_path / "state.sqlite", 31337), [(adapter, 0)])
-        policy = Policy(profit_token=weth, routing=Routing(hubs=(weth, usdc)))
+        policy = Policy(profit_token=weth, routing=Routing(hubs=(weth, usdc)), patience=8)
         yield Desk(world, maker, rig, chain, indexer, PoolFeed(chain, book), policy)
 
 
@@ -174,6 +189,63 @@ def awaited(desk: Desk, account: Address) -> int:
     trigger = desk.pipeline.agenda.awaited[desk.market.adapter.market, account]
     assert trigger.kind is TriggerKind.AUCTION
     return trigger.at
+
+
+async def test_with_rivals_who_always_waited_the_keeper_waits_to_the_best_moment(desk: Desk) -> None:
+    """Nobody ever bought below 40 %: what is left after the tab of 18,984 grows to 7,372 dollars at step 59.
+
+    A rival as quick as we are is always added: 19 of 20 parts of that, 7,003, are more than step 57 brings (6,850) and
+    less than step 58 does (7,108). So it is bought in the first block of step 58.
+    """
+    desk.known_of(*(4_000,) * 19)
+    began = await barked(desk)
+    account = sale_account(desk.maker.ilks["ETH-A"].clip.address, 1)
+    packed = await desk.block(began + 2_430 - desk.world.timestamp())
+    (skip,) = packed.skips
+    assert (skip.account, skip.reason) == (account, Reason.WAITING)
+    while (now := desk.world.timestamp()) < began + 5_220 - 2 * BLOCK:
+        packed = await desk.block(min(400, began + 5_220 - 2 * BLOCK - now))
+        assert [skip.reason for skip in packed.skips] == [Reason.WAITING]
+        assert account not in {name for _, name in desk.pipeline.agenda.awaited}
+    while len(desk.plans) == 1:
+        before = desk.world.timestamp()
+        await desk.block()
+    assert before < began + 5_220 <= desk.world.timestamp() < began + 5_220 + BLOCK
+    as_promised(desk)
+
+
+@pytest.mark.parametrize("margins", [(10,) * 19, (80,) * 32, (9_000,) * 7])
+async def test_with_rivals_who_are_quick_or_hardly_known_it_is_bought_at_once(
+    desk: Desk, margins: tuple[int, ...]
+) -> None:
+    desk.known_of(*margins)
+    began = await barked(desk)
+    await desk.block(began + 2_430 - 2 * BLOCK - desk.world.timestamp())
+    assert len(desk.plans) == 1
+    while len(desk.plans) == 1:
+        before = desk.world.timestamp()
+        await desk.block()
+    assert before < began + 2_430 <= desk.world.timestamp() < began + 2_430 + BLOCK
+
+
+async def test_what_rivals_do_is_learned_from_the_market_s_own_logs(desk: Desk) -> None:
+    """At 1,982.09 a rival gets 90 basis points; the step after, 1,962.27, is 192. What we buy teaches nothing."""
+    began = await barked(desk)
+    desk.pipeline = desk.made(None)
+    desk.world.fund(STRANGER)
+    desk.world.rpc.send_all(desk.maker.rich_txs(STRANGER, "ETH-A", 40_000 * WAD))
+    what = Offered(desk.market.adapter.market, desk.world.asset("WETH"))
+    for seconds in (2_430, 2_520):
+        await desk.block(began + seconds - BLOCK - desk.world.timestamp())
+        desk.world.rpc.send_all([desk.maker.take_tx("ETH-A", 1, STRANGER, 2 * WAD)])
+        await desk.indexer.advance()
+    assert desk.lessons.rivals.ended == {what: (90, 192)}
+    desk.pipeline = desk.made(desk)
+    await desk.block()
+    assert len(desk.plans) == 2
+    await desk.block()
+    assert desk.maker.sale("ETH-A", 1)["tab"] == 0
+    assert desk.lessons.rivals.ended == {what: (90, 192)}
 
 
 async def test_the_block_that_pays_is_told_anew_as_the_market_moves(desk: Desk) -> None:

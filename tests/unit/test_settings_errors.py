@@ -156,6 +156,11 @@ def test_a_refused_value_that_is_a_secret_is_masked(tmp_path: Path, key: str, va
         ((("signer.url", "http://a"),), "signer: url needs address"),
         ((("signer.env", "A"), ("signer.url", "http://a")), "signer: only one of keystore, env and url"),
         ((("policy.bid_low", "6000"),), "policy: bid_low 6000 <= bid_start 5000 <= bid_high 9500 does not hold"),
+        (
+            (("policy.patience", "33"),),
+            "flag --policy.patience: policy.patience = '33': must be less than or equal to 32",
+        ),
+        ((("policy.patience", "-1"),), "policy.patience = '-1': must be greater than or equal to 0"),
         ((("markets", "5"),), "flag --markets: markets.0 = '5': is a table; known here: protocol, address, from_block"),
         ((("markets", "[{"),), "flag --markets: markets = '[{': "),
         ((("executor.address", "0x" + "0" * 40),), "the zero address is nobody's"),
