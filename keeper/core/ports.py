@@ -124,8 +124,8 @@ class Loan:
     available: int
     fee: Bps = Bps(0)
     fee_up: bool = False  # rounded up instead of half up
-    beside: int = 0  # lent in the same loan to legs that join it, which are charged no fee: this one is charged theirs
-    joins: bool = False  # as part of a loan that is taken anyway
+    beside: int = 0  # lent in one loan with this to legs that join it: its fee is charged here too
+    joins: bool = False  # part of a loan that is taken anyway
 
 
 class Adapter(Margin, Protocol):

@@ -87,7 +87,7 @@ class SaleDeal:
 
     @property
     def shape(self) -> LegShape:
-        return self.terms.shape(self.lender.kind, venue_kinds(self.curve))
+        return self.terms.shape(self.lender.kind, venue_kinds(self.curve), joins=self.lender.joins)
 
     def intervals(self) -> tuple[Interval, ...]:
         return self.terms.within(self.lender.available)
@@ -161,7 +161,7 @@ class SwapDeal:
             kind = FundingKind.UNISWAP_V3_FLASH_SWAP
         else:
             kind, swaps = self.lender.kind, ((*(swaps[0] if swaps else ()), self.pool.kind),)
-        return self.terms.shape(kind, swaps)
+        return self.terms.shape(kind, swaps, joins=self.lender is not None and self.lender.joins)
 
     def intervals(self) -> tuple[Interval, ...]:
         return self.terms.within(self.lender.available) if self.lender else self.terms.intervals

@@ -48,6 +48,7 @@ class Considered(NamedTuple):
     part: Part
     alone: Plan | Refusal
     margin: Wei  # what it adds to a transaction that is sent anyway: profit less its own gas
+    deal: Deal
 
 
 def decide(world: World, candidate: Candidate) -> Plan | Skip:
@@ -142,10 +143,11 @@ def _lenders(world: World, terms: Terms, most: int) -> list[Loan]:
     if style is Style.BOUNTY:
         return [own_balance(debt, MAX_U256)]
 
-    def gas(kind: FundingKind) -> int:
-        return prices.tokens_up(debt, funding_prior(kind) * world.base_fee)
+    def gas(loan: Loan) -> int:
+        return prices.tokens_up(debt, funding_prior(loan.kind, joins=loan.joins) * world.base_fee)
 
-    able = ranked(world.lenders, debt, most, gas)
+    lenders = (one for one in world.lenders if not one.joins or terms.action.collateral_asset != debt)
+    able = ranked(lenders, debt, most, gas)
     whole = [lender for lender in able if lender.available >= most][:1]
     return (whole + [lender for lender in able if lender.available < most])[:_LENDERS]
 
@@ -202,7 +204,7 @@ def _final(world: World, glance: Glance) -> Considered | Refusal:
     priced = estimate(world, (part,))
     alone = priced if isinstance(priced, Refusal) else vet_losses(world, priced[0]) or priced[0]
     own_gas = world.gas.leg(deal.shape) + hops_prior(_shape(deal).conversions)
-    return Considered(part, alone, Wei(profit - own_gas * world.base_fee))
+    return Considered(part, alone, Wei(profit - own_gas * world.base_fee), deal)
 
 
 def vet_losses(world: World, plan: Plan) -> Refusal | None:

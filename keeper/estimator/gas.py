@@ -6,6 +6,7 @@ Laws
 - Gas is learned per *shape* of plan from simulations: a higher observation counts at once, a lower one slowly.
   What was never seen is priced by a prior that errs upward. The book is a value of bounded size.
 - A leg costs less after others of its shape, because they have warmed what it touches: how much less is learned too.
+  One that joins a loan is such a one after the leg that takes it, and never dearer than with a loan of its own.
 """
 
 from collections import Counter
@@ -107,6 +108,12 @@ class LegShape(NamedTuple):
     bad_debt: bool
     swaps: tuple[tuple[VenueKind, ...], ...]
     style: Style = Style.AAVE
+    joins: bool = False
+
+    @property
+    def apart(self) -> "LegShape":
+        """The same with a loan of its own."""
+        return self._replace(joins=False)
 
 
 class Shape(NamedTuple):
@@ -124,7 +131,8 @@ class Shape(NamedTuple):
 def leg_shape(leg: Leg) -> LegShape:
     """The shape of a leg."""
     bad_debt = leg.settlement.bad_debt > 0
-    return LegShape(leg.protocol, leg.funding.kind, leg.receive_wrapped, bad_debt, _kinds(leg.swaps), leg.style)
+    funding, swaps = leg.funding, _kinds(leg.swaps)
+    return LegShape(leg.protocol, funding.kind, leg.receive_wrapped, bad_debt, swaps, leg.style, funding.joins)
 
 
 def _kinds(swaps: Iterable[SwapLeg]) -> tuple[tuple[VenueKind, ...], ...]:
@@ -133,7 +141,7 @@ def _kinds(swaps: Iterable[SwapLeg]) -> tuple[tuple[VenueKind, ...], ...]:
 
 def prior(shape: LegShape) -> int:
     """A leg's gas before anything was learned, erring upward."""
-    gas = _CALLS[shape.style] + _FUNDING[shape.funding]
+    gas = _CALLS[shape.style] + funding_prior(shape.funding, joins=shape.joins)
     gas += (_BAD_DEBT if shape.bad_debt else 0) + (_WRAPPED if shape.wrapped else 0)
     return gas + hops_prior(shape.swaps)
 
@@ -143,9 +151,17 @@ def hops_prior(swaps: Iterable[Iterable[VenueKind]]) -> int:
     return sum(_HOP[kind] for swap in swaps for kind in swap)
 
 
-def funding_prior(kind: FundingKind) -> int:
-    """The same for a kind of funding."""
-    return _FUNDING[kind]
+def funding_prior(kind: FundingKind, *, joins: bool = False) -> int:
+    """The same for a kind of funding; who joins a loan is paid as from own balance."""
+    return _FUNDING[FundingKind.OWN if joins else kind]
+
+
+def _counted(legs: Iterable[LegShape]) -> Iterator[tuple[LegShape, int, int]]:
+    """Each shape, how many are the first of it, which is one or none, and how many repeat it."""
+    counts = Counter(legs)
+    for leg, n in counts.items():
+        first = 0 if leg.joins and leg.apart in counts else 1
+        yield leg, first, n - first
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +180,28 @@ class GasBook:
         if known is not None:
             return known
         # A transaction's fixed part is counted once: a batch costs less than its legs alone.
-        legs = sum(self.leg(leg) + (n - 1) * self.repeat(leg) for leg, n in Counter(shape.legs).items())
+        legs = sum(first * self.leg(leg) + more * self.repeat(leg) for leg, first, more in _counted(shape.legs))
         return _BASE + legs + hops_prior(shape.conversions)
 
     def leg(self, shape: LegShape) -> int:
         """Gas of one leg among others."""
         alone = self.learned.get(Shape((shape,)))
-        return prior(shape) if alone is None else max(alone - _BASE, div_up(alone, 2))
+        gas = prior(shape) if alone is None else max(alone - _BASE, div_up(alone, 2))
+        return min(gas, self.leg(shape.apart)) if shape.joins else gas
 
     def repeat(self, shape: LegShape) -> int:
         """Gas of one leg after others of its shape in one transaction."""
         first = self.leg(shape)
-        return min(self.repeats.get(shape, mul_div_up(first, *_REPEAT)), first)
+        known = self.repeats.get(shape)
+        if known is not None:
+            return min(known, first)
+        assumed = mul_div_up(first, *_REPEAT)
+        return min(assumed, self.repeat(shape.apart)) if shape.joins else assumed
+
+    def spared(self, shape: LegShape, before: Iterable[LegShape]) -> int:
+        """What one leg takes less among these than it takes first."""
+        known = set(before)
+        return self.leg(shape) - self.repeat(shape) if {shape, shape.apart} & known else 0
 
     def learn(self, shape: Shape, observed: int) -> "GasBook":
         """The book after one simulation."""
@@ -192,12 +218,12 @@ class GasBook:
 
     def _repeated(self, shape: Shape, observed: int) -> Iterator[tuple[LegShape, int]]:
         """What each repeated leg took: its share of what the first ones of each shape leave over."""
-        counts = Counter(shape.legs)
-        first = _BASE + hops_prior(shape.conversions) + sum(map(self.leg, counts))
-        rest = sum((n - 1) * self.leg(leg) for leg, n in counts.items())
-        for leg, n in counts.items():
-            if n > 1:
-                share = div_up(max(observed - first, 0) * self.leg(leg), rest)
+        counts = list(_counted(shape.legs))
+        firsts = _BASE + hops_prior(shape.conversions) + sum(first * self.leg(leg) for leg, first, _ in counts)
+        rest = sum(more * self.leg(leg) for leg, _, more in counts)
+        for leg, _, more in counts:
+            if more:
+                share = div_up(max(observed - firsts, 0) * self.leg(leg), rest)
                 yield leg, max(share, self.leg(leg) // _LEAST_REPEAT)
 
     def _moved(self, table: Mapping[T, int], key: T, observed: int) -> dict[T, int]:

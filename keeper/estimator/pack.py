@@ -5,6 +5,7 @@ Laws
   at one price. An account that only pays as part of a transaction sent anyway may join one.
 - No transaction exceeds the cap on a transaction's gas. All of them together fit into the policy's share of a block by
   what they are expected to use, in whatever order a builder takes them: room is kept for the largest headroom.
+- Who borrows the same asset of the same lender as others of its transaction joins their loan, where that earns more.
 - Greedy: the largest promise first. What is promised is the bonus at oracle prices, which needs no quote.
 - ``packing`` is a generator that can be left alone after every account, so that a crash of hundreds never holds the
   caller's loop for longer than one account takes.
@@ -16,11 +17,13 @@ from typing import Final, NamedTuple
 
 from keeper.core.plans import Plan, Reason, Skip
 from keeper.core.units import BPS, MAX_U256, Wei, Who
+from keeper.core.venues import Pool
 from keeper.estimator.decide import Considered, consider, vet_losses
 from keeper.estimator.desk import Desk
 from keeper.estimator.estimate import Part, estimate
-from keeper.estimator.gas import Shape
+from keeper.estimator.gas import Shape, leg_shape
 from keeper.estimator.guards import Refusal
+from keeper.estimator.sharing import Open, apart, joinable, together
 from keeper.estimator.vet import vet_moment
 from keeper.estimator.world import Candidate, World
 
@@ -104,7 +107,7 @@ class _Packer:
     desk: Desk
     plans: list[Plan] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
-    open: list[tuple[Who, Part]] = field(default_factory=list)  # the transaction being filled
+    open: list[Open] = field(default_factory=list)  # the transaction being filled
     before: Desk | None = None  # the desk before that transaction
     used: int = 0  # gas that the plans so far are expected to use
     headroom: int = 0  # the most that one of them asks for beyond that
@@ -127,19 +130,32 @@ class _Packer:
     def _consider(self, candidate: Candidate) -> Considered | Refusal:
         if self.full:
             return self._no_room()
-        return consider(self.world, self.desk, candidate, finalists=1)
+        return consider(joinable(self.world, self.open), self.desk, candidate, finalists=1)
 
     def _take(self, who: Who, found: Considered) -> Refusal | None:
         """Put an account into the open transaction, or into a new one."""
-        if isinstance(found.alone, Refusal) and (not self.open or found.margin <= 0):
+        if isinstance(found.alone, Refusal) and (not self.open or self._margin(found) <= 0):
             return found.alone
         if self._room(self._gas(found.part)) < 0:
             self.full = True
             return self._no_room()
         self.before = self.before if self.open else self.desk
-        self.open.append((who, found.part))
+        self.open.append(Open(who, found.part, found.deal))
         self.desk = self.desk.after(found.part.done.moved)
         return None
+
+    def _margin(self, found: Considered) -> int:
+        """What one more adds to the open transaction; a leg like others costs less than the first of its kind."""
+        shapes = (leg_shape(one.part.done.leg) for one in self.open)
+        return found.margin + self.world.gas.spared(found.deal.shape, shapes) * self.world.base_fee
+
+    def _priced(self, opened: Sequence[Open]) -> tuple[Plan, tuple[Pool, ...]] | Refusal:
+        """A plan of these, with their loans shared or not."""
+        priced, shared = estimate(self.world, apart(opened)), together(self.world, opened)
+        better = estimate(self.world, shared) if shared else priced
+        if isinstance(better, Refusal):
+            return priced
+        return better if isinstance(priced, Refusal) or better[0].estimate.net > priced[0].estimate.net else priced
 
     def _fits(self, part: Part) -> bool:
         policy = self.world.policy
@@ -147,7 +163,7 @@ class _Packer:
 
     def _gas(self, part: Part) -> int:
         """The gas of the open transaction with one more (conversions are few, and within its headroom)."""
-        legs = [*(one.done.leg for _, one in self.open), part.done.leg]
+        legs = [*(one.part.done.leg for one in self.open), part.done.leg]
         return self.world.gas.gas(Shape.of(legs))
 
     def _room(self, gas: int) -> int:
@@ -165,10 +181,10 @@ class _Packer:
         """Make a plan of what is open; its conversions are sold last, and move pools too."""
         if not self.open or self.before is None:
             return
-        priced = estimate(self.world, [part for _, part in self.open])
+        priced = self._priced(self.open)
         refusal = priced if isinstance(priced, Refusal) else vet_losses(self.world, priced[0])
         if isinstance(priced, Refusal) or refusal is not None:
-            self.skips += [refusal.skip(who) for who, _ in self.open if refusal]
+            self.skips += [refusal.skip(one.who) for one in self.open if refusal]
             self.desk = self.before
         else:
             plan, moved = priced

@@ -77,11 +77,17 @@ class Terms:
         fill = moved_path(exit_path, moved).quote_exact_in(left)
         return fill.amount_out if fill else 0
 
-    def shape(self, funding: FundingKind, swaps: tuple[tuple[VenueKind, ...], ...]) -> LegShape:
+    def shape(self, funding: FundingKind, swaps: tuple[tuple[VenueKind, ...], ...], *, joins: bool = False) -> LegShape:
         """What its gas depends on."""
         action = self.action
         return LegShape(
-            action.protocol, funding, action.receive_wrapped, bad_debt=False, swaps=swaps, style=action.style
+            action.protocol,
+            funding,
+            action.receive_wrapped,
+            bad_debt=False,
+            swaps=swaps,
+            style=action.style,
+            joins=joins,
         )
 
     def leg(self, repay: int, settlement: Settlement, funding: Funding, swaps: Sequence[SwapLeg]) -> Leg:
@@ -117,6 +123,13 @@ def moved_path(path: Path, moved: Iterable[Pool]) -> Path:
     if not any(pool.address in by_address for pool in path.pools):
         return path
     return Path(path.tokens, tuple(by_address.get(pool.address, pool) for pool in path.pools))
+
+
+def moved_curve(curve: Curve | None, moved: Iterable[Pool]) -> Curve | None:
+    """The curve on pools that have moved."""
+    pools = tuple(moved)
+    paths = tuple(moved_path(path, pools) for path in curve.paths) if curve else ()
+    return Curve(paths) if curve and paths != curve.paths else curve
 
 
 def swap_leg(fill: Fill, slippage: Bps, *, rest: bool) -> SwapLeg:

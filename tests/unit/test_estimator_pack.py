@@ -35,6 +35,7 @@ from tests.unit.estimator_world import (
 
 QUIET = BidBook(start=Bps(0), low=Bps(0))
 LEG = LegShape("aave_v3", FundingKind.AAVE_FLASH_LOAN, wrapped=False, bad_debt=False, swaps=((DEEP.kind,),))
+JOINED = LEG._replace(joins=True)
 BASE = GasBook().gas(Shape((LEG,))) - prior(LEG)
 
 
@@ -71,7 +72,7 @@ def test_together_they_earn_less_than_each_alone_but_for_the_gas_they_share() ->
     sum_alone = sum(plan.estimate.profit for plan in alone if isinstance(plan, Plan))
     together = pack(here, people).plans[0].estimate
     assert together.profit < sum_alone
-    assert together.gas == (BASE + prior(LEG) + 3 * prior(LEG) * 3 // 5) * 20 * GWEI
+    assert together.gas == (BASE + prior(LEG) + 3 * prior(JOINED) * 3 // 5) * 20 * GWEI
 
 
 def test_one_transaction_per_account_where_gas_allows_no_more() -> None:
@@ -83,14 +84,14 @@ def test_one_transaction_per_account_where_gas_allows_no_more() -> None:
 
 
 def test_transactions_stay_within_the_cap_and_the_block() -> None:
-    packed = pack(moment(pool(1, WETH_TOKEN, 10**6 * ETH, USDC_TOKEN, 2 * 10**9 * USDC)), crowd(80))
+    packed = pack(moment(pool(1, WETH_TOKEN, 10**6 * ETH, USDC_TOKEN, 2 * 10**9 * USDC)), crowd(110))
     assert len(packed.plans) > 1
     assert all(plan.gas_limit <= 2**24 for plan in packed.plans)
     gas = [GasBook().gas(Shape.of(plan.legs, plan.conversions)) for plan in packed.plans]
     headroom = max(plan.gas_limit - used for plan, used in zip(packed.plans, gas, strict=True))
     assert sum(gas) + headroom <= 30_000_000 < sum(gas) + headroom + max(gas)
     full = [skip for skip in packed.skips if skip.reason is Reason.BLOCK_FULL]
-    assert len(full) + sum(len(plan.legs) for plan in packed.plans) == 80
+    assert len(full) + sum(len(plan.legs) for plan in packed.plans) == 110
     assert full
 
 
@@ -185,7 +186,8 @@ def brute_force(reserves: tuple[int, int], people: Sequence[Candidate], base_fee
 
 def _total(reserves: tuple[int, int], order: Sequence[Candidate], sizes: Sequence[int], base_fee: int) -> int:
     x, y = reserves
-    total = -(BASE + prior(LEG) * len(order)) * base_fee
+    total = -GasBook().gas(Shape((LEG, *[JOINED] * (len(order) - 1)))) * base_fee
+    lent = 0
     for one, size in zip(order, sizes, strict=True):
         (pair,) = one.actions
         assert isinstance(pair, Pair)
@@ -193,8 +195,9 @@ def _total(reserves: tuple[int, int], order: Sequence[Candidate], sizes: Sequenc
         sold = pair.settle(repay).received
         out = sold * 997 * y // (x * 1000 + sold * 997)
         x, y = x + sold, y - out
-        total += (out - repay - (repay * 5 + BPS - 1) // BPS) * ETH // (2000 * USDC)
-    return total
+        total += (out - repay) * ETH // (2000 * USDC)
+        lent += repay
+    return total - (lent * 5 + BPS - 1) // BPS * ETH // (2000 * USDC)  # of one loan of all
 
 
 @pytest.mark.parametrize("case", range(10))
