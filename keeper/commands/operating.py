@@ -6,18 +6,20 @@ Law: what a market's blocks changed is read from the undo rows, in memory; the s
 import json
 import tomllib
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from keeper.books import Desk
 from keeper.commands.scenes import Scene
 from keeper.commands.shocks import shocked
 from keeper.commands.stressing import gas_cost
 from keeper.core.book import touched
 from keeper.core.events import Read
 from keeper.core.outlook import Liquidated
+from keeper.core.ports import Chain
 from keeper.core.units import Address, Timestamp, owner
 from keeper.errors import ConfigError
 from keeper.estimator.gas import TX_GAS_CAP
@@ -26,12 +28,15 @@ from keeper.reports.capacity import Limits, drain, jobs, latency, spikes
 from keeper.reports.exploits import Sighting, Touched, attacks, related, sightings
 from keeper.reports.greeks import Book, greeks, what_if
 from keeper.reports.hedge import holdings
-from keeper.reports.pages import desk as desk_page
+from keeper.reports.pages import capacity as capacity_page
+from keeper.reports.pages import exploits as exploits_page
+from keeper.reports.pages import greeks as greeks_page
+from keeper.reports.pages import hedge as hedge_page
 from keeper.reports.pages.page import Page
 from keeper.reports.snapshot import Snapshot
 
 BALANCE_OF = "0x70a08231"
-TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55aa4df523b3ef"
+TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 
 # capacity ------------------------------------------------------------------------------------------------------------
@@ -50,7 +55,7 @@ def capacity(snap: Snapshot, args: Namespace) -> Page:
     limits = Limits(args.gas, args.block_gas, TX_GAS_CAP, args.signers, budget, cost, args.rivals)
     found = jobs(snap, rows, prices, args.bonus)
     took = latency(_log(args.log)) if args.log else {}
-    return desk_page.capacity(snap, drain(found, limits), limits, spikes(found, cost), took, args.block_time)
+    return capacity_page.page(snap, drain(found, limits), limits, spikes(found, cost), took, args.block_time)
 
 
 def _log(path: Path) -> list[dict[str, object]]:
@@ -81,14 +86,18 @@ async def hedge(scene: Scene, args: Namespace) -> list[Page]:
     executor = Address(configured)
     pages = []
     for snap in scene.snapshots():
-        assets = sorted(snap.assets)
-        reads = [Read(asset, BALANCE_OF + f"{int(executor, 16):064x}") for asset in assets]
-        answers = await scene.desk.chain.call_many(reads, scene.desk.block)
-        amounts = {asset: int(said, 16) for asset, said in zip(assets, answers, strict=True) if said and len(said) > 2}  # noqa: PLR2004
+        amounts = await inventory(scene.desk, executor, snap.assets)
         seconds, limit = args.minutes * 60.0, float(args.risk_limit * snap.base_unit)
         found = holdings(snap, amounts, executor, args.sigma, seconds, args.hedge_cost)
-        pages.append(desk_page.hedge(snap, found, limit, seconds))
+        pages.append(hedge_page.page(snap, found, limit, seconds))
     return pages
+
+
+async def inventory(at: Desk, executor: Address, assets: Collection[Address]) -> dict[Address, int]:
+    """How much the executor has of each token that says so."""
+    reads = [Read(asset, BALANCE_OF + f"{int(executor, 16):064x}") for asset in sorted(assets)]
+    answers = zip(reads, await at.chain.call_many(reads, at.block), strict=True)
+    return {Address(read.to): int(said, 16) for read, said in answers if said and len(said) > len("0x")}
 
 
 # greeks --------------------------------------------------------------------------------------------------------------
@@ -97,7 +106,7 @@ async def hedge(scene: Scene, args: Namespace) -> list[Page]:
 def greek(snap: Snapshot, args: Namespace) -> Page:
     """The nearest turns of accounts."""
     assets = [snap.find(name) for name in args.asset] or sorted(snap.loose)
-    return desk_page.greeks(snap, greeks(snap, assets, args.limit))
+    return greeks_page.page(snap, greeks(snap, assets, args.limit))
 
 
 def supposed(path: Path) -> Page:
@@ -115,7 +124,7 @@ def supposed(path: Path) -> Page:
             f"--book {path}: spot and vol are more than nothing, smile is five numbers (a, b, rho, m, sigma), "
             "and there is at least one leg, of kind call, put or spot"
         )
-    return desk_page.what_if(what_if(book))
+    return greeks_page.what_if(what_if(book))
 
 
 # exploits ------------------------------------------------------------------------------------------------------------
@@ -125,15 +134,15 @@ async def exploits(scene: Scene, args: Namespace) -> list[Page]:
     """Patterns in the last blocks of each market, and what prices cost to move."""
     tail = scene.desk.indexer.tail
     last = tail[0].number
-    first = max(last - args.blocks + 1, tail[-1].number + 1)
+    first = max(last - args.blocks, tail[-1].number, scene.start or 0) + 1
     pages = []
     for market in scene.markets:
         snap = scene.snapshot(market)
         snap.require_accounts()
         priced = attacks(snap, args.bonus) if scene.liquidity is not None and scene.liquidity.pools else None
-        close = await _close(scene, market, first, last)
+        close = await among_friends(scene.desk.chain, market, first, last)
         seen = sorted([*_changes(scene, market, first), *close], key=lambda one: (one.block, one.account))
-        pages.append(desk_page.exploits(snap, (first, last), seen, priced))
+        pages.append(exploits_page.page(snap, (first, last), seen, priced))
     return pages
 
 
@@ -162,15 +171,15 @@ def _changes(scene: Scene, market: Market, first: int) -> list[Sighting]:
     return found
 
 
-async def _close(scene: Scene, market: Market, first: int, last: int) -> list[Sighting]:
+async def among_friends(chain: Chain, market: Market, first: int, last: int) -> list[Sighting]:
     """Liquidations by the account itself, or by somebody it paid."""
-    chain, adapter, book = scene.desk.chain, market.adapter, market.book
+    adapter, book = market.adapter, market.book
     done = adapter.outcomes(book, await chain.logs(adapter.sources(book), first, last))
-    return related(done, await _paid(scene, sorted(adapter.assets(book)), done, first, last)) if done else []
+    return related(done, await _paid(chain, sorted(adapter.assets(book)), done, first, last)) if done else []
 
 
 async def _paid(
-    scene: Scene, assets: Sequence[Address], done: Sequence[Liquidated], first: int, last: int
+    chain: Chain, assets: Sequence[Address], done: Sequence[Liquidated], first: int, last: int
 ) -> Mapping[tuple[Address, Address], int]:
     """The first block in which a liquidated account sent a token to its liquidator."""
     pairs = {(owner(one.account), one.liquidator) for one in done}
@@ -180,7 +189,7 @@ async def _paid(
         sorted({_topic(other) for _, other in pairs}),
     ]
     found: dict[tuple[Address, Address], int] = {}
-    for log in await scene.desk.chain.logs(assets, first, last, topics):
+    for log in await chain.logs(assets, first, last, topics):
         if len(log.topics) > 2:  # noqa: PLR2004 - both ends are indexed
             ends = Address("0x" + log.topics[1][26:]), Address("0x" + log.topics[2][26:])
             if ends in pairs:

@@ -8,7 +8,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,8 +135,13 @@ def within(tape: Tape, at: int | None) -> int:
     return number
 
 
-async def recorded(settings: Settings, first: int, last: int, report: Report) -> AsyncIterator[tuple[Tape, Step, Path]]:
-    """Walk a range of the chain and note all of it. The path is that of the books at the first block."""
+async def recorded(
+    settings: Settings, first: int, last: int, report: Report
+) -> AsyncGenerator[tuple[Tape, Step, Path], None]:
+    """Walk a range of the chain and note all of it. The path is that of the books at the first block.
+
+    Whoever walks closes it, or endpoints stay open when he stumbles.
+    """
     tape = Tape(settings.chain.id, first, last)
     async with endpoints(settings, Patience(total=settings.chain.timeout)) as pool:
         await require_chain(pool, settings.chain.id)

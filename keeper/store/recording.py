@@ -152,8 +152,7 @@ class Recorded:
             for number in range(max(first, self.tape.first + 1), last + 1)
             for log in await self.logs_at(self._by_number[BlockNumber(number)].hash, addresses)
         ]
-        wanted = topics[0] if topics else None
-        return [log for log in found if wanted is None or (log.topics and log.topics[0] in wanted)]
+        return [log for log in found if _matches(log, topics or ())]
 
     async def logs_at(self, block: Hash, addresses: Collection[Address], /) -> list[Log]:
         held = self.tape.events.get(block, {})
@@ -228,6 +227,12 @@ class Recording:
         for log in logs:
             self._tape.events[log.block_hash][log.index] = log
         return logs
+
+
+def _matches(log: Log, topics: Topics) -> bool:
+    """As a node filters: each place has its one topic, one of several, or any."""
+    wanted = [(at, (one,) if isinstance(one, str) else one) for at, one in enumerate(topics) if one is not None]
+    return all(at < len(log.topics) and log.topics[at] in some for at, some in wanted)
 
 
 # rows ----------------------------------------------------------------------------------------------------------------

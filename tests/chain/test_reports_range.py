@@ -20,6 +20,7 @@ from tests.chain.report_stage import configure
 from tests.edge.command import keeper, records, said
 
 RIVAL = Address("0x" + "77" * 20)
+OURS = Address("0x" + "88" * 20)
 CHAIN = 31337
 
 
@@ -42,8 +43,12 @@ def crashed(world: World, seed: int) -> tuple[World, list[Address]]:
 
 def test_recorded_audited_and_played_again(crashed: tuple[World, list[Address]], tmp_path: Path) -> None:
     world, victims = crashed
-    config = configure(tmp_path, world)
+    config = configure(tmp_path, world, f'[executor]\naddress = "{OURS}"\n')
+    world.fund(OURS)
+    world.mint_token("WETH", OURS, world.units("WETH", 1.5))
     first = world.block_number()
+    paid = "0xa9059cbb" + f"{int(RIVAL, 16):064x}{1:064x}"
+    world.rpc.send(victims[0], world.asset("USDC"), paid)  # they know each other
     receipts = [world.liquidate(RIVAL, "WETH", "USDC", account) for account in victims]
     world.advance(12)
     last = world.block_number()
@@ -85,13 +90,27 @@ def test_recorded_audited_and_played_again(crashed: tuple[World, list[Address]],
     people = keeper("report", "missed", "--config", str(config), "--from", str(first))
     assert people.stdout.startswith("captured 33 % of 3 liquidations: ours 1, outbid 1, unprofitable 1\n")
 
-    world.anvil.stop()  # from here on nobody can be asked
-    where = "--config", str(config), "--recording", str(out), "--block", str(first)
-    for name in ("ladder", "cascade", "eta", "exposure"):
-        offline = keeper("report", name, *where, "--json")
-        assert offline.returncode == 0, offline.stderr
-        assert {record["block"] for record in records(offline)} == {str(first)}
+    offline(world, config, out, (first, last), victims[0])
     refused(config, out, first, last)
+
+
+def offline(world: World, config: Path, out: Path, span: tuple[int, int], funded: Address) -> None:
+    """Every report on the recording: what it says of the last block is what it said when it could ask."""
+    first, last = span
+    flags = {"hedge": (), "exploits": ("--blocks", str(last - first))}
+    asked = {name: keeper("report", name, *more, "--config", str(config), "--json") for name, more in flags.items()}
+    world.anvil.stop()  # from here on nobody can be asked
+    for name, said_live in asked.items():
+        done = keeper("report", name, "--config", str(config), "--recording", str(out), "--json")
+        assert (said_live.returncode, done.returncode) == (0, 0), done.stderr
+        assert records(done) == records(said_live) != []
+    assert [one["pattern"] for one in records(asked["exploits"]) if one.get("account") == funded] == ["funded"]
+    where = "--config", str(config), "--recording", str(out), "--block", str(first)
+    for words in ("ladder", "cascade", "stress --paths 20", "eta", "exposure", "greeks", "toxicity", "capacity",
+                  "costs --sell WETH --into USDC"):  # fmt: skip
+        done = keeper("report", *words.split(), *where, "--json")
+        assert done.returncode == 0, done.stderr
+        assert {record["block"] for record in records(done)} == {str(first)}
 
 
 def refused(config: Path, out: Path, first: int, last: int) -> None:

@@ -59,6 +59,12 @@ def money(snap: Snapshot, value: float, decimals: int = 2) -> str:
     return f"{value / snap.base_unit:,.{decimals}f}"
 
 
+def short(account: str) -> str:
+    """An account as far as people compare it; the whole pocket."""
+    address, _, pocket = account.partition(":")
+    return f"{address[:6]}..{address[-4:]}" + (f":{pocket[:10]}" if pocket else "")
+
+
 def number(value: float) -> str:
     """A number for people: small ones with more digits."""
     return f"{value:,.2f}" if abs(value) >= FEW or not value else f"{value:.2e}"

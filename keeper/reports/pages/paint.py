@@ -16,7 +16,7 @@ STYLE: Final[Any] = {
     "grid.color": "0.88", "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False,
     "hatch.linewidth": 0.6, "legend.frameon": False,
 }  # fmt: skip
-LINES: Final = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+LINES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 HATCHES: Final = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++", "oo")
 GREYS: Final = ("0.15", "0.75", "0.9", "0.5", "0.85", "0.95", "0.65", "1.0")
 
@@ -38,10 +38,18 @@ def painted(draw: Callable[[Any], None], kind: str = "svg", height: float = HIGH
 
 
 def plain(*axes: Any) -> None:  # noqa: ANN401 - matplotlib's own
-    """Amounts in full, with few enough ticks that they do not touch. Of an axis: ``axis.xaxis`` or ``axis.yaxis``."""
+    """Amounts with few enough ticks that they do not touch. Of an axis: ``axis.xaxis`` or ``axis.yaxis``."""
     for axis in axes:
-        axis.set_major_formatter("{x:,.0f}")
+        axis.set_major_formatter(lambda value, _: compact(value))
         axis.get_major_locator().set_params(nbins=5)
+
+
+def compact(value: float) -> str:
+    """An amount in few signs: 2.5 M."""
+    for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:,.4g}{letter}"
+    return f"{value:,.4g}"
 
 
 def bars(axis: Any, names: list[str], values: list[float], **style: Any) -> None:  # noqa: ANN401 - matplotlib's own

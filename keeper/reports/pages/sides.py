@@ -149,6 +149,9 @@ def _draw_toxicity(snap: Snapshot, found: Sequence[Toxicity], figure: Any) -> No
             facecolor=face, edgecolor="black", label=f"{name} ({len(chosen)})",
         )  # fmt: skip
     axis.axhline(0, color="black", linewidth=0.8)
+    axis.annotate(
+        "the bound", (0.99, 0), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right"
+    )
     axis.set_xscale("log")
     axis.set(xlabel="debt, base currency", ylabel="loan to value less the bound")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -203,7 +206,8 @@ def _draw_costs(
     axis.fill_between(sizes, 0, fees, facecolor="0.85", edgecolor="black", label="pool fees")
     axis.fill_between(sizes, fees, lost, facecolor="0.6", edgecolor="black", label="impact")
     even = [(size, point / 100) for size, (_, point) in zip(sizes, points, strict=True) if point is not None]
-    axis.plot(*zip(*even, strict=True), "--", color="black", label="break-even bonus, with gas")
+    if even:
+        axis.plot(*zip(*even, strict=True), "--", color="black", label="break-even bonus, with gas")
     axis.axhline(100 * bonus / (1 + bonus), color="black", linewidth=0.9, label=f"all of a bonus of {100 * bonus:g} %")
     axis.axvline(most / unit, color="black", linestyle=":", label=f"capacity {most / unit:,.4g}")
     axis.set(
