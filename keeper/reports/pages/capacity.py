@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from keeper.reports.capacity import Drain, Limits, Spike
-from keeper.reports.pages.page import Page, Sheet, about, left, money, right, where
+from keeper.reports.pages.page import Page, Sheet, about, left, money, right, some, where
 from keeper.reports.pages.paint import plain
 from keeper.reports.snapshot import Snapshot
 
@@ -26,8 +26,9 @@ def page(
     """``took``: seconds of each step, 50th and 95th percentile; ``seconds``: of a block."""
     net = sum(found.nets)
     headline = (
-        f"{len(found.jobs)} liquidations, {found.each} a block: {found.blocks} blocks ({found.blocks * seconds} s) to "
-        f"clear {money(snap, net, 0)}, of which {money(snap, found.lost, 0)} is lost to delay"
+        f"{some(len(found.jobs), 'liquidation')}, {found.each} a block: {some(found.blocks, 'block')} "
+        f"({found.blocks * seconds} s) to clear {money(snap, net, 0)}, of which {money(snap, found.lost, 0)} "
+        "is lost to delay"
     )
     facts = [
         ("not worth their gas", f"{found.dear}"),
@@ -75,4 +76,4 @@ def _draw_capacity(snap: Snapshot, found: Drain, figure: Any) -> None:  # noqa: 
     axis.legend(loc="lower right")
     plain(axis.yaxis)
     axis.xaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle(f"Capacity: {len(found.jobs)} liquidations, {found.each} a block, {where(snap)}")
+    figure.suptitle(f"Capacity: {some(len(found.jobs), 'liquidation')}, {found.each} a block, {where(snap)}")

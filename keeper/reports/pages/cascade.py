@@ -5,7 +5,7 @@ from typing import Any
 
 from keeper.core.units import Address
 from keeper.reports.cascade import Cascade, Round
-from keeper.reports.pages.page import Page, Sheet, about, left, money, percent, right, tokens, where
+from keeper.reports.pages.page import Page, Sheet, about, left, money, percent, right, some, tokens, where
 from keeper.reports.pages.paint import plain
 from keeper.reports.snapshot import Snapshot
 
@@ -22,8 +22,8 @@ def page(snap: Snapshot, found: Cascade) -> Page:
     name, path = snap.name(asset), found.path(asset)
     headline = (
         f"{name} {percent(1 - path[1] / path[0])} down becomes {percent(1 - path[-1] / path[0])} "
-        f"(amplification {found.amplification(asset):.2f}): {len(found.sales)} liquidations in "
-        f"{sum(1 for one in found.rounds if one.sales)} rounds, bad debt {money(snap, bad_debt(snap, found))}"
+        f"(amplification {found.amplification(asset):.2f}): {some(len(found.sales), 'liquidation')} in "
+        f"{some(sum(1 for one in found.rounds if one.sales), 'round')}, bad debt {money(snap, bad_debt(snap, found))}"
     )
     rows = [_row(snap, asset, number, one) for number, one in enumerate(found.rounds, start=1)]
     rounds = Sheet("rounds", right("round", name, "liquidated", "repaid", "seized", "bad debt", "stuck"), rows)

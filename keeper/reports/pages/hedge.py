@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keeper.reports.hedge import Holding
-from keeper.reports.pages.page import Page, Sheet, about, left, money, right, tokens, where
+from keeper.reports.pages.page import Page, Sheet, about, left, money, right, some, tokens, where
 from keeper.reports.snapshot import Snapshot
 
 TERMS = (
@@ -21,7 +21,8 @@ def page(snap: Snapshot, found: Sequence[Holding], limit: float, seconds: float)
     intents = [one for one in found if one.hedged(limit)]
     risk = sum(one.risk for one in found)
     headline = (
-        f"{money(snap, risk)} at risk over {seconds / 60:g} min in {len(found)} holdings; {len(intents)} to hedge"
+        f"{money(snap, risk)} at risk over {seconds / 60:g} min in {some(len(found), 'holding')}; "
+        f"{len(intents)} to hedge"
         if found
         else "nothing is held: nothing to hedge"
     )

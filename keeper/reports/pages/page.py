@@ -65,6 +65,11 @@ def short(account: str) -> str:
     return f"{address[:6]}..{address[-4:]}" + (f":{pocket[:10]}" if pocket else "")
 
 
+def some(count: float, noun: str) -> str:
+    """So many of them, as people say it."""
+    return f"{count:,g} {noun}{'' if count == 1 else 's'}"
+
+
 def number(value: float) -> str:
     """A number for people: small ones with more digits."""
     return f"{value:,.2f}" if abs(value) >= FEW or not value else f"{value:.2e}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from keeper.core.units import WAD, Address
 from keeper.reports.missed import Judged, Seen, Verdict, capture
-from keeper.reports.pages.page import Page, Sheet, left, percent, right
+from keeper.reports.pages.page import Page, Sheet, left, percent, right, some
 from keeper.reports.pages.paint import bars
 from keeper.reports.replay import Contest, Decision, promised, reached
 
@@ -29,7 +29,7 @@ def missed(
     share = capture(found)
     counts = Counter(one.verdict for one in found)
     told = ", ".join(f"{verdict.value} {counts[verdict]}" for verdict in Verdict if counts[verdict])
-    headline = NONE if share is None else f"captured {percent(share, 0)} of {len(found)} liquidations: {told}"
+    headline = NONE if share is None else f"captured {percent(share, 0)} of {some(len(found), 'liquidation')}: {told}"
     columns = [*left("block", "account", "verdict"), *right("bonus", "net, ETH"), *left("pair", "liquidator", "reason")]
     rows = [_missed_row(one, names, units) for one in found]
     records = [_missed_record(one) for one in found]
@@ -98,7 +98,7 @@ def replay(
     """Against the actual winners, and what nobody took."""
     share, nets = reached(found), promised(found)
     headline = NONE if share is None else (
-        f"would have had a plan in time for {percent(share, 0)} of {len(found)} liquidations, promising "
+        f"would have had a plan in time for {percent(share, 0)} of {some(len(found), 'liquidation')}, promising "
         f"{sum(nets.values()) / WAD:+.6f} ETH; {len(alone)} accounts were planned that nobody took"
     )  # fmt: skip
     columns = [*left("block", "account", "verdict"), *right("net, ETH", "planned since"), *left("pair", "winner")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keeper.reports.pages.page import Page, Sheet, about, left, money, right, where
+from keeper.reports.pages.page import Page, Sheet, about, left, money, right, some, where
 from keeper.reports.pages.paint import LINES, plain
 from keeper.reports.snapshot import Snapshot
 from keeper.reports.stress import Losses, Plan, Tail
@@ -24,8 +24,8 @@ def page(snap: Snapshot, plan: Plan, found: Mapping[str, Losses], fund: int | No
     first = tails[0]
     headline = (
         f"value at risk {money(snap, first.value_at_risk, 0)}, liquidations at risk "
-        f"{money(snap, first.liquidations_at_risk, 0)} over {plan.seconds / 86_400:g} days at {100 * plan.sigma:.0f} % "
-        f"volatility ({plan.paths:,} paths, seed {plan.seed})"
+        f"{money(snap, first.liquidations_at_risk, 0)} over {some(plan.seconds / 86_400, 'day')} at "
+        f"{100 * plan.sigma:.0f} % volatility ({plan.paths:,} paths, seed {plan.seed})"
     )
     columns = [
         *left("scenario"), *right("value at risk", "liquidations at risk", "mean loss", "worst loss", "worst path",
