@@ -258,8 +258,8 @@ class ForwardDeal:
 
     def value(self, repay: int) -> int | None:
         settlement = self.terms.action.settle(repay)
-        sold = self._sold(settlement)
-        return sold.amount_out - settlement.paid if sold and sold.amount_out >= repay else None
+        sold = self._sold(repay, settlement)
+        return sold.amount_out - settlement.paid if sold else None
 
     def guesses(self, repay: int) -> list[int]:
         settlement = self.terms.action.settle(repay)
@@ -272,7 +272,7 @@ class ForwardDeal:
     def done(self, repay: int, slippage: Bps) -> Done | None:
         del slippage  # the pool's price is exact or the transaction reverts
         settlement = self.terms.action.settle(repay)
-        sold = self._sold(settlement)
+        sold = self._sold(repay, settlement)
         bought = self.pool.quote_exact_out(self.terms.action.debt_asset, sold.amount_out) if sold else None
         if sold is None or bought is None:
             return None
@@ -282,5 +282,6 @@ class ForwardDeal:
         left = sold.amount_out - settlement.paid
         return Done(leg, self.terms.action.debt_asset, left, (bought.after,), self.pool.fee)
 
-    def _sold(self, settlement: Settlement) -> Quote | None:
-        return self.pool.quote_exact_in(self.terms.action.collateral_asset, self.terms.stock(settlement))
+    def _sold(self, repay: int, settlement: Settlement) -> Quote | None:
+        sold = self.pool.quote_exact_in(self.terms.action.collateral_asset, self.terms.stock(settlement))
+        return sold if sold and sold.amount_out >= repay else None

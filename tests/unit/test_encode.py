@@ -197,6 +197,31 @@ def test_the_lender_is_named_only_when_it_is_not_the_market() -> None:
     assert words(encode_plan(replace(PLAN, legs=(elsewhere,)), EXECUTOR))[6] == int(OTHER, 16)
 
 
+def by_loan(source: Address = MARKET, *, joins: bool = False) -> Leg:
+    loan = Funding(FundingKind.AAVE_FLASH_LOAN, source, Amount(1_000), Amount(1_001), Amount(1), joins=joins)
+    return replace(DIRECT, funding=loan, witness=None)
+
+
+def test_legs_of_a_shared_loan_say_so_and_the_last_one_closes_it_and_names_the_lender() -> None:
+    legs = (by_loan(OTHER), by_loan(OTHER, joins=True), by_loan(OTHER, joins=True), by_loan(OTHER))
+    found = words(encode_plan(replace(PLAN, legs=legs), EXECUTOR))
+    assert found[0] >> 224 == 4
+    skippable, source, shared, closing = 1, 8, 32, 64
+    assert [found[at] >> 168 & 127 for at in (1, 6, 11, 17)] == [
+        skippable | shared,
+        skippable | shared,
+        skippable | source | shared | closing,
+        skippable | source,
+    ]
+    assert found[16] == found[22] == int(OTHER, 16)
+    assert len(found) == 23
+
+
+def test_a_leg_that_joins_nobody_borrows_for_itself() -> None:
+    alone, joins = (replace(PLAN, legs=(by_loan(joins=joins),)) for joins in (False, True))
+    assert encode_plan(alone, EXECUTOR) == encode_plan(joins, EXECUTOR)
+
+
 def test_router_calldata_follows_its_hop_padded_to_words() -> None:
     data = bytes(range(1, 38))
     routed = Hop(VenueKind.ROUTER, OTHER, WBTC, WETH, 0, "0x" + data.hex())
@@ -232,6 +257,18 @@ def test_router_calldata_follows_its_hop_padded_to_words() -> None:
             "a swap starts from",
         ),
         (replace(PLAN, conversions=(sale(HOP, rest=True),)), "a conversion sells all"),
+        (replace(PLAN, legs=(by_loan(), by_loan(OTHER, joins=True))), "cannot share a loan"),
+        (replace(PLAN, legs=(by_loan(), replace(by_loan(joins=True), debt_asset=WBTC))), "cannot share a loan"),
+        (
+            replace(PLAN, legs=tuple(replace(DIRECT, funding=replace(DIRECT.funding, joins=j)) for j in (False, True))),
+            "cannot share a loan",
+        ),
+        (
+            replace(
+                PLAN, legs=(by_loan(), *[replace(by_loan(joins=True), swaps=(sale(*[HOP] * 100, rest=True),))] * 11)
+            ),
+            "does not fit: at most 1024",
+        ),
         (
             replace(PLAN, legs=(replace(DIRECT, swaps=(sale(*[HOP] * 129, rest=True),)),)),
             "129 words",
