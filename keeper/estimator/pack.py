@@ -149,9 +149,9 @@ class _Packer:
         shapes = (leg_shape(one.part.done.leg) for one in self.open)
         return found.margin + self.world.gas.spared(found.deal.shape, shapes) * self.world.base_fee
 
-    def _priced(self, opened: Sequence[Open]) -> tuple[Plan, tuple[Pool, ...]] | Refusal:
-        """A plan of these, with their loans shared or not."""
-        priced, shared = estimate(self.world, apart(opened)), together(self.world, opened)
+    def _priced(self, before: Desk) -> tuple[Plan, tuple[Pool, ...]] | Refusal:
+        """A plan of what is open, with its loans shared or not."""
+        priced, shared = estimate(self.world, apart(self.open)), together(self.world, before.liquidity, self.open)
         better = estimate(self.world, shared) if shared else priced
         if isinstance(better, Refusal):
             return priced
@@ -181,7 +181,7 @@ class _Packer:
         """Make a plan of what is open; its conversions are sold last, and move pools too."""
         if not self.open or self.before is None:
             return
-        priced = self._priced(self.open)
+        priced = self._priced(self.before)
         refusal = priced if isinstance(priced, Refusal) else vet_losses(self.world, priced[0])
         if isinstance(priced, Refusal) or refusal is not None:
             self.skips += [refusal.skip(one.who) for one in self.open if refusal]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from keeper.core.plans import LENT, FundingKind
 from keeper.core.ports import Loan
 from keeper.core.units import Address, Bps, Who
-from keeper.core.venues import Pool
+from keeper.core.venues import Liquidity, Pool
 from keeper.estimator.deals import Deal, ForwardDeal, SaleDeal, SwapDeal
 from keeper.estimator.estimate import Part
 from keeper.estimator.terms import Done, moved_curve
@@ -59,9 +59,15 @@ def joinable(world: World, opened: Sequence[Open]) -> World:
     return replace(world, lenders=(*world.lenders, *left.values())) if left else world
 
 
-def together(world: World, opened: Sequence[Open]) -> list[Part] | None:
-    """The liquidations with the legs of each loan in a row; nothing where nobody joins, or it cannot be done so."""
-    return _priced(world, _shared(opened)) if any(one.joins for one in opened) else None
+def together(world: World, before: Liquidity, opened: Sequence[Open]) -> list[Part] | None:
+    """The liquidations with the legs of each loan in a row; nothing where nobody joins, or it cannot be done so.
+
+    ``before``: the pools as they were before all of them.
+    """
+    if not any(one.joins for one in opened):
+        return None
+    touched = {pool.address: before.pools[pool.address] for one in opened for pool in one.part.done.moved}
+    return _priced(world, touched, _shared(opened))
 
 
 def apart(opened: Iterable[Open]) -> list[Part]:
@@ -126,9 +132,8 @@ def _shared(opened: Sequence[Open]) -> Iterator[tuple[Open, Loan | None]]:
             yield one, replace(loan, fee=Bps(0), joins=True) if loan else None
 
 
-def _priced(world: World, opened: Iterable[tuple[Open, Loan | None]]) -> list[Part] | None:
+def _priced(world: World, moved: dict[Address, Pool], opened: Iterable[tuple[Open, Loan | None]]) -> list[Part] | None:
     """Each on the pools as those before it leave them."""
-    moved: dict[Address, Pool] = {}
     parts = []
     for one, loan in opened:
         done = _again(one.deal, loan, moved).done(one.repay, world.policy.slippage)

@@ -1,14 +1,14 @@
 """Packed plans whose legs share loans, against what the real contracts do with them: every amount to the unit."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
 from keeper.contracts.decode import skipped_legs
 from keeper.core.events import Log, word
-from keeper.core.plans import FundingKind, Leg, Plan, SwapLeg, loans_of
+from keeper.core.plans import LENT, FundingKind, Leg, Plan, SwapLeg, loans_of
 from keeper.core.units import BPS, mul_div_half_up, mul_div_up
 from keeper.devnet.layout import TREASURY
 from keeper.devnet.rpc import Receipt
@@ -82,7 +82,7 @@ def _needed(legs: list[Leg]) -> int:
     return sum(leg.funding.amount for leg in legs)
 
 
-def run(world: World, seed: int, plans: int, borrowers: int) -> Counter[str]:
+def run(world: World, seed: int, plans: int, borrowers: int, kinds: Sequence[FundingKind]) -> Counter[str]:
     """Crash after crash until so many plans in which a loan is shared were executed and compared."""
     field, seen = Field.open(world, borrowers, seed), Counter[str]()
     while seen["plans"] < plans:
@@ -92,7 +92,7 @@ def run(world: World, seed: int, plans: int, borrowers: int) -> Counter[str]:
             pools = sorted(here.liquidity.pools)
             routing = replace(here.policy.routing, locked=frozenset(field.rng.sample(pools, len(pools) // 2)))
             lenders = [*field.aave_lenders(), *field.lenders]
-            kind = field.rng.choice(sorted({loan.kind for loan in lenders}))
+            kind = field.rng.choice(kinds)
             here = replace(
                 here,
                 lenders=tuple(loan for loan in lenders if loan.kind == kind),
@@ -115,13 +115,13 @@ def run(world: World, seed: int, plans: int, borrowers: int) -> Counter[str]:
 
 
 def test_packed_plans_that_share_loans(world: World, seed: int) -> None:
-    seen = run(world, seed, plans=8, borrowers=40)
-    assert all(seen[kind] for kind in ("AAVE_FLASH_LOAN", "mixed", "exact out")), seen
+    seen = run(world, seed, 4, 40, [FundingKind.AAVE_FLASH_LOAN])
+    assert seen["mixed"], seen
 
 
 @pytest.mark.slow
 def test_many_packed_plans_that_share_loans(any_world: World, seed: int) -> None:
-    seen = run(any_world, seed, plans=15, borrowers=60)
+    seen = run(any_world, seed, 15, 60, sorted(LENT))
     wanted = ("AAVE_FLASH_LOAN", "BALANCER_FLASH_LOAN", "MORPHO_FLASH_LOAN", "mixed", "exact out")
     assert all(seen[kind] for kind in wanted), seen
     assert seen["loans"] > seen["plans"]
