@@ -59,8 +59,8 @@ class CompoundV2:
     # listening -----------------------------------------------------------------------------------------------------
 
     def sources(self, book: Book) -> frozenset[Address]:
-        """Comptroller, vTokens, VAI's controller, the Liquidator, and feeds."""
-        version = tuple(book.version(kind) for kind in ("market", "listing", "feed"))
+        """Comptroller, vTokens, VAI's controller, the Liquidator, oracles and feeds."""
+        version = tuple(book.version(kind) for kind in ("market", "listing", "feed", "way"))
         if version != self._sources[0]:
             self._sources = version, frozenset(_sources(book, self._comptroller)) - {ZERO_ADDRESS}
         return self._sources[1]
@@ -198,8 +198,9 @@ def _sources(book: Book, comptroller: Address) -> Iterable[Address]:
     yield comptroller
     parts: facts.Parts | None = book.fact("market")
     if parts is not None:
-        yield from (parts.vai_controller, parts.liquidator)
+        yield from (parts.vai_controller, parts.liquidator, parts.oracle)
     yield from (Address(v_token) for v_token in book.facts("listing"))
+    yield from (way.oracle for way in book.facts("way").values())
     yield from (feed.aggregator for feed in book.facts("feed").values())
 
 

@@ -3,7 +3,8 @@
 Laws
 - Amounts, membership and pools come from events alone. A borrow or a repayment names what is owed from now on; the
   index it is counted by is the one that the market's last ``AccrueInterest`` named, in the same history.
-- Other facts are not inferred: whatever a market or the comptroller says marks it stale, and the refresh reads it.
+- Other facts are not inferred: whatever a market, the comptroller or an oracle says marks it stale, and the refresh
+  reads it.
 - VAI's events do not tell what is owed: such an amount is in doubt and read.
 """
 
@@ -15,7 +16,7 @@ from keeper.core.events import Block, Log
 from keeper.core.units import WAD, ZERO_ADDRESS, Address
 from keeper.protocols.compound_v2 import events as e
 from keeper.protocols.compound_v2.decode import decode
-from keeper.protocols.compound_v2.facts import COLLATERAL, DEBT, FORCED, Clock
+from keeper.protocols.compound_v2.facts import COLLATERAL, DEBT, FORCED, WAYS, Clock
 
 VAI_DOUBT: Final = "vai"  # the place of the vToken in a doubt about VAI
 
@@ -26,6 +27,7 @@ class Applier:
     def __init__(self) -> None:
         self._numbers: dict[Address, int] = {}
         self._feeds: dict[Address, list[tuple[str, int]]] = {}
+        self._oracles: frozenset[Address] = frozenset()
         self._versions: tuple[int, ...] = ()
         self._live = False  # in history nothing is marked: everything is read at its end
 
@@ -39,6 +41,9 @@ class Applier:
             book.learn("clock", "", Clock(block.number, block.timestamp))
 
     def _fold(self, book: Book, log: Log, event: e.Event) -> None:
+        if log.address in self._oracles:
+            book.learn("stale", WAYS, value=True)
+            return
         number = self._numbers.get(log.address)
         if number is not None:
             self._market(book, number, event)
@@ -130,11 +135,14 @@ class Applier:
 
     def _derive(self, book: Book) -> None:
         """Tables that follow from facts, made again only when those facts moved."""
-        versions = tuple(book.version(kind) for kind in ("listing", "feed"))
+        versions = tuple(book.version(kind) for kind in ("listing", "feed", "market", "way"))
         if versions == self._versions:
             return
         self._versions = versions
         self._numbers = {Address(v_token): entry.number for v_token, entry in book.facts("listing").items()}
+        parts = book.fact("market")
+        named = [way.oracle for way in book.facts("way").values()]
+        self._oracles = frozenset([*named, *([] if parts is None else [parts.oracle])]) - {ZERO_ADDRESS}
         self._feeds = {}
         for v_token, feed in book.facts("feed").items():
             self._feeds.setdefault(feed.aggregator, []).append((v_token, feed.scale))

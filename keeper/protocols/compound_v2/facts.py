@@ -35,6 +35,7 @@ from keeper.core.units import Address
 
 COLLATERAL, DEBT, VAI = 0, 1, 2  # sides; VAI has no market of its own: its number is 0
 FORCED: Final = 1 << 127  # a flag of the account
+WAYS: Final = "ways"  # a subject that is stale: whom the oracles ask
 
 
 class Parts(msgspec.Struct, frozen=True):

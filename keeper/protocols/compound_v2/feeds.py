@@ -3,8 +3,9 @@
 Laws
 - A feed is followed only where the oracle names it and its answer, times a power of ten, is the price at this very
   block. Known shapes: Venus's resilient oracle over its Chainlink oracle. Every other price is viewed.
-- What is known of a feed is what the block says, whenever it was looked for: the way to it is walked at every block,
-  all of it at once where it is as it was, and step by step only where it has turned.
+- What is known of a feed is what the block says, whenever it was looked for. Whatever the oracles on the way log, and a
+  price that no feed foretold, has the way walked anew. A proxy does not tell of another aggregator and is asked at
+  every block, and so is a feed whose answer was not the price.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,27 @@ from keeper.protocols.compound_v2.facts import Feed, Way
 _COIN: Final = Address("0x" + "bb" * 20)  # how the resilient oracle calls the chain's own coin
 _NOWHERE: Final = Way(ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS)
 _NAMED: Final = (1, 1, 0)  # the word of each step's answer that names the next contract
+
+
+def glance(book: Book, v_token: Address) -> list[Read]:
+    """What is asked at a block in which nothing is said of the way."""
+    way: Way = book.fact("way", v_token) or _NOWHERE
+    found = [call(way.proxy, "aggregator()")] if way.proxy != ZERO_ADDRESS else []
+    idle = book.fact("feed", v_token) is None and way.aggregator != ZERO_ADDRESS
+    return [*found, call(way.aggregator, "latestAnswer()")] if idle else found
+
+
+def stands(book: Book, v_token: Address, answers: Answers, *, foretold: bool) -> bool:
+    """Whether the way is still known after a glance. ``foretold``: the price is what the book already had."""
+    way: Way | None = book.fact("way", v_token)
+    asked = glance(book, v_token)
+    if way is None or (asked and _named(answers, asked[0], 0) != way.aggregator):
+        return False
+    if book.fact("feed", v_token) is not None:
+        return foretold
+    if len(asked) > 1:
+        _learn(book, v_token, way, integer(answers, asked[1]))
+    return True
 
 
 def steps(book: Book, v_token: Address) -> list[Read]:
@@ -44,9 +66,7 @@ def walked(book: Book, v_token: Address, answers: Answers) -> bool:
     way = Way(*named, *[ZERO_ADDRESS] * (len(_NAMED) - len(named)))
     same: bool = way == book.fact("way", v_token)
     book.learn("way", v_token, way)
-    answer = integer(answers, asked[-1]) if len(asked) > len(_NAMED) else None
-    scale = _scale(book.fact("price", v_token), answer)
-    book.learn("feed", v_token, Feed(way.aggregator, scale, way.proxy) if same and scale else None)
+    _learn(book, v_token, way, integer(answers, asked[-1]) if same and len(asked) > len(_NAMED) else None)
     return same
 
 
@@ -57,6 +77,12 @@ def feeds(book: Book, v_tokens: Sequence[Address]) -> Inquiry:
         asked = {v_token: steps(book, v_token) for v_token in left}
         answers = yield list(dict.fromkeys(read for group in asked.values() for read in group))
         left = [v_token for v_token in left if not walked(book, v_token, answers)]
+
+
+def _learn(book: Book, v_token: Address, way: Way, answer: int | None) -> None:
+    """The feed at the end of a way, if its answer is the price."""
+    scale = _scale(book.fact("price", v_token), answer)
+    book.learn("feed", v_token, Feed(way.aggregator, scale, way.proxy) if scale else None)
 
 
 def _named(answers: Answers, read: Read, word: int) -> Address:

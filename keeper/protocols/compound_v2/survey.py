@@ -20,8 +20,8 @@ from keeper.protocols.compound_v2.amounts import doubts
 from keeper.protocols.compound_v2.calls import call
 from keeper.protocols.compound_v2.decode import decode
 from keeper.protocols.compound_v2.events import MarketListed
-from keeper.protocols.compound_v2.facts import Accrual, Parts, Stablecoin
-from keeper.protocols.compound_v2.feeds import feeds, steps, walked
+from keeper.protocols.compound_v2.facts import WAYS, Accrual, Parts, Stablecoin
+from keeper.protocols.compound_v2.feeds import feeds, glance, stands, steps, walked
 from keeper.protocols.compound_v2.governance import configs, listed, listings, parts, pools
 from keeper.protocols.compound_v2.topics import MARKET_LISTED
 
@@ -38,7 +38,7 @@ def survey(book: Book, comptroller: Address) -> Inquiry:
     yield from configs(book, comptroller, listed(book))
     yield from pools(book, comptroller)
     yield from accruals(book, listed(book))
-    yield from prices(book)
+    yield from prices(book, whole=True)
     yield from stablecoin(book)
     yield from doubts(book, comptroller)
     for subject in list(book.facts("stale")):
@@ -52,8 +52,8 @@ def refresh(book: Book, comptroller: Address) -> Inquiry:
         yield from survey(book, comptroller)
         return
     touched, configured = (_keys(stale, kind) for kind in ("accrual", "config"))
-    yield from prices(book)
-    moved = yield from _moved(book)
+    yield from prices(book, whole=WAYS in stale)
+    moved = yield from _donated(book)
     yield from accruals(book, sorted(touched | moved))
     yield from configs(book, comptroller, sorted(configured))
     yield from stablecoin(book)
@@ -72,8 +72,10 @@ def _keys(subjects: Iterable[str], kind: str) -> set[Address]:
 
 def accruals(book: Book, v_tokens: Sequence[Address]) -> Inquiry:
     """Totals, index and rate of some markets."""
-    names = (*_TOTALS, _rate(book), "accrualBlockTimestamp" if _seconds(book) else "accrualBlockNumber")
-    reads = {v_token: [call(v_token, f"{name}()") for name in names] for v_token in v_tokens}
+    names = ("borrowRatePerTimestamp", "accrualBlockTimestamp") if _seconds(book) else (
+        "borrowRatePerBlock", "accrualBlockNumber"
+    )  # fmt: skip
+    reads = {v_token: [call(v_token, f"{name}()") for name in (*_TOTALS, *names)] for v_token in v_tokens}
     answers = yield [read for group in reads.values() for read in group]
     for v_token, group in reads.items():
         found = [integer(answers, read) for read in group]
@@ -92,39 +94,38 @@ def _accrual(found: Sequence[int | None]) -> Accrual | None:
     )  # fmt: skip
 
 
-def _rate(book: Book) -> str:
-    return "borrowRatePerTimestamp" if _seconds(book) else "borrowRatePerBlock"
-
-
 def _seconds(book: Book) -> bool:
     shared: Parts = book.fact("market")
     return shared.seconds
 
 
-def _moved(book: Book) -> InquiryOf[set[Address]]:
-    """Markets whose cash or rate is not what it was.
-
-    A transfer of the underlying has no event of theirs, nor has what the owner of their rate model says to it.
-    """
-    names = ("getCash", _rate(book))
-    reads = {v_token: [call(v_token, f"{name}()") for name in names] for v_token in listed(book)}
-    answers = yield [read for group in reads.values() for read in group]
+def _donated(book: Book) -> InquiryOf[set[Address]]:
+    """Markets whose cash is not what it was: a plain transfer of the underlying has no event of theirs."""
+    reads = {v_token: call(v_token, "getCash()") for v_token in listed(book)}
+    answers = yield list(reads.values())
     return {
         v_token
-        for v_token, group in reads.items()
-        if (market := book.fact("accrual", v_token)) is None
-        or [market.cash, market.rate] != [integer(answers, read) for read in group]
+        for v_token, read in reads.items()
+        if (market := book.fact("accrual", v_token)) is None or market.cash != integer(answers, read)
     }
 
 
-def prices(book: Book) -> Inquiry:
-    """All prices, each by its own call, so that a dead feed costs only its own market; and where they come from."""
+def prices(book: Book, *, whole: bool) -> Inquiry:
+    """All prices, each by its own call, so that a dead feed costs only its own market; and where they come from.
+
+    ``whole``: all ways to feeds are walked, whether or not there is a sign that one has turned.
+    """
     oracle = book.fact("market").oracle
     reads = {v_token: call(oracle, "getUnderlyingPrice(address)", v_token) for v_token in listed(book)}
-    answers = yield [*reads.values(), *(read for v_token in reads for read in steps(book, v_token))]
+    asked = [read for v_token in reads for read in (steps if whole else glance)(book, v_token)]
+    answers = yield [*reads.values(), *asked]
+    turned: list[Address] = []
     for v_token, read in reads.items():
-        book.learn("price", v_token, integer(answers, read) or None)
-    yield from feeds(book, [v_token for v_token in reads if not walked(book, v_token, answers)])
+        known, price = book.fact("price", v_token), integer(answers, read) or None
+        book.learn("price", v_token, price)
+        held = walked(book, v_token, answers) if whole else stands(book, v_token, answers, foretold=price == known)
+        turned += [] if held else [v_token]
+    yield from feeds(book, turned)
 
 
 def stablecoin(book: Book) -> Inquiry:
