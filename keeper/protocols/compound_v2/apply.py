@@ -44,20 +44,26 @@ class Applier:
         if log.address in self._oracles:
             book.learn("stale", WAYS, value=True)
             return
+        if log.address in self._feeds:
+            self._answered(book, event)
+            return
         number = self._numbers.get(log.address)
         if number is not None:
             self._market(book, number, event)
             return
         match event:
-            case e.FeedAnswered(feed, answer):
-                for v_token, scale in self._feeds.get(feed, ()):
-                    if answer > 0:
-                        book.learn("price", v_token, answer * scale)
             case e.Other() | e.MarketListed():
                 book.learn("stale", "market", value=True)
                 self._derive(book)
             case _:
                 self._account(book, event)
+
+    def _answered(self, book: Book, event: e.Event) -> None:
+        """Of what feeds say beside answers, rounds and configurations, nothing counts: prices are read anyhow."""
+        match event:
+            case e.FeedAnswered(feed, answer) if answer > 0:
+                for v_token, scale in self._feeds[feed]:
+                    book.learn("price", v_token, answer * scale)
 
     def _account(self, book: Book, event: e.Event) -> None:
         """What the comptroller and its helpers say of one account."""
