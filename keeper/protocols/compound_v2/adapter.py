@@ -34,7 +34,7 @@ class CompoundV2:
 
     def __init__(self, comptroller: Address) -> None:
         self._comptroller = comptroller
-        self._applier = Applier()
+        self._applier = Applier(comptroller)
         self._view: View | None = None
         self._sources: tuple[tuple[int, ...], frozenset[Address]] = ((), frozenset())
 

@@ -24,7 +24,8 @@ VAI_DOUBT: Final = "vai"  # the place of the vToken in a doubt about VAI
 class Applier:
     """Folds the logs of one market into its book."""
 
-    def __init__(self) -> None:
+    def __init__(self, comptroller: Address) -> None:
+        self._comptroller = comptroller
         self._numbers: dict[Address, int] = {}
         self._feeds: dict[Address, list[tuple[str, int]]] = {}
         self._oracles: frozenset[Address] = frozenset()
@@ -148,7 +149,7 @@ class Applier:
         self._numbers = {Address(v_token): entry.number for v_token, entry in book.facts("listing").items()}
         parts = book.fact("market")
         named = [way.oracle for way in book.facts("way").values()]
-        self._oracles = frozenset([*named, *([] if parts is None else [parts.oracle])]) - {ZERO_ADDRESS}
+        self._oracles = frozenset([*named, *([] if parts is None else [parts.oracle])]) - {self._comptroller}
         self._feeds = {}
         for v_token, feed in book.facts("feed").items():
             self._feeds.setdefault(feed.aggregator, []).append((v_token, feed.scale))
