@@ -6,9 +6,9 @@ Law: a range that was replaced while it was read is not saved.
 import contextlib
 from argparse import Namespace
 
+from keeper.commands.amounts import symbols
 from keeper.commands.operating import among_friends, inventory
 from keeper.commands.recordings import Step, liquidation_rows, liquidations, pool_rows, price_rows, recorded
-from keeper.commands.scenes import symbols
 from keeper.commands.tables import say
 from keeper.core.units import Address
 from keeper.errors import ConfigError, Exit

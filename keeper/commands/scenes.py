@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from keeper.books import Desk, desk
-from keeper.core.events import Block, Read
-from keeper.core.ports import Chain
-from keeper.core.tokens import SYMBOL, symbol_of
+from keeper.commands.amounts import symbols
 from keeper.core.units import Address
 from keeper.core.venues import Liquidity
 from keeper.errors import ConfigError
@@ -89,10 +87,3 @@ def feed_of(settings: Settings, found: Desk) -> PoolFeed:
         raise ConfigError(*problems)
     venues = [VENUES[one.kind](Address(one.address)) for one in settings.venues]
     return PoolFeed(found.chain, VenueBook(venues, tokens))
-
-
-async def symbols(chain: Chain, block: Block, assets: Sequence[Address]) -> dict[Address, str]:
-    """What tokens call themselves, as far as they do."""
-    answers = await chain.call_many([Read(asset, SYMBOL) for asset in assets], block)
-    said = {asset: symbol_of(answer) for asset, answer in zip(assets, answers, strict=True)}
-    return {asset: name for asset, name in said.items() if name.isprintable() and name}

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from keeper.books import Desk
-from keeper.commands.scenes import symbols
+from keeper.commands.amounts import symbols
 from keeper.commands.tables import fixed
 from keeper.core.ports import Health
 from keeper.core.units import BPS, WAD, Address

@@ -3,6 +3,7 @@
 from typing import Final
 
 SYMBOL: Final = "0x95d89b41"  # symbol()
+DECIMALS: Final = "0x313ce567"  # decimals()
 _WORD: Final = 32
 
 

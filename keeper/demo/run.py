@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
+from keeper.commands.amounts import Amounts, amounts
+from keeper.commands.tables import show
 from keeper.core.events import Log
 from keeper.core.journal import JUDGED, OPEN, State
 from keeper.core.ports import Quarantine
@@ -46,6 +47,11 @@ KEYS: Final = (  # accounts 1, 2, 3 and 5 of the publicly known test mnemonic
     "7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
     "8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
 )
+COLUMNS: Final = (
+    ("market", "left"),
+    ("account", "left"),
+    *((name, "right") for name in ("repaid", "seized", "predicted ETH", "realised ETH", "gas", "block")),
+)
 log = get_logger()
 
 
@@ -56,16 +62,17 @@ async def demo(args: Namespace) -> int:
         signer = LocalSigner([bytes.fromhex(key) for key in KEYS])
         async with stage(folder, args.accounts, args.seed, signer.addresses, markets=args.markets) as at:
             scene = Scene()
-            with Show(scene) as show, _quiet(_log_of(args, folder), live=show.live):
+            with Show(scene) as view, _quiet(_log_of(args, folder), live=view.live):
                 async with Keeper(at.settings, signer) as keeper:
-                    play = Play(at, keeper, scene, show, signer.addresses)
+                    play = Play(at, keeper, scene, view, signer.addresses)
                     report = await play.run(args.seed, args.pace)
                     problems = await play.problems(report)
+                    named = await amounts(keeper.pool, await keeper.pool.head(), report.assets)
     if args.report is not None:
         report.write(args.report)
     if args.picture is not None:
         args.picture.write_text(svg(scene), encoding="utf-8")
-    _tell(report, play.lost(), problems, args, watched=show.live)
+    _tell(report, named, play.lost(), problems, args, watched=view.live)
     return Exit.NO if problems else Exit.DONE
 
 
@@ -88,26 +95,16 @@ def _log_of(args: Namespace, folder: Path) -> Path:
 
 
 def _tell(
-    report: RunReport, lost: Mapping[str, int], problems: Sequence[str], args: Namespace, *, watched: bool
-) -> None:
+    report: RunReport, named: Amounts, lost: Mapping[str, int], problems: Sequence[str], args: Namespace,
+    *, watched: bool,
+) -> None:  # fmt: skip
     """The summary."""
     out = Console(soft_wrap=True)
-    table = Table(
-        "market", "account", "repaid", "seized", "predicted ETH", "realised ETH", "gas", "block", title_justify="left"
+    show(
+        f"{len(report.liquidations)} liquidations, seed {args.seed}",
+        COLUMNS,
+        [_row(one, named) for one in report.liquidations],
     )
-    table.title = f"{len(report.liquidations)} liquidations, seed {args.seed}"
-    for one in report.liquidations:
-        table.add_row(
-            one.protocol,
-            one.account[:12],
-            str(one.repaid),
-            str(one.seized),
-            f"{one.predicted_net_wei / WAD:.6f}",
-            f"{one.realised_net_wei / WAD:.6f}",
-            str(one.gas_used),
-            str(one.block),
-        )
-    out.print(table)
     for reason, count in Counter(skip.reason.value for skip in report.skips).items():
         out.print(f"refused: {count} x {reason}")
     for reason, count in lost.items():
@@ -124,6 +121,19 @@ def _tell(
     for problem in problems:
         out.print(f"problem: {problem}", style="red")
     out.print("everything went right" if not problems else "not everything went right")
+
+
+def _row(one: Liquidated, named: Amounts) -> tuple[str, ...]:
+    return (
+        one.protocol,
+        one.account,
+        named(one.debt_asset, one.repaid),
+        named(one.collateral_asset, one.seized),
+        f"{one.predicted_net_wei / WAD:+.6f}",
+        f"{one.realised_net_wei / WAD:+.6f}",
+        f"{one.gas_used:,}",
+        str(one.block),
+    )
 
 
 def _word(state: State) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from keeper.commands.amounts import Amounts, amounts
 from keeper.core.events import Log
 from keeper.core.journal import OPEN
 from keeper.core.plans import Reason, Skip
@@ -46,6 +47,7 @@ class Result:
     report: RunReport
     failures: tuple[Failure, ...]
     health: Mapping[tuple[Address, Address, int], tuple[int | None, int | None]]
+    amounts: Amounts
 
     def record(self) -> Mapping[str, object]:
         """The report file: design §5's fields, and health and failures beside them."""
@@ -150,7 +152,9 @@ class _Play:
         done.sort(key=lambda one: one.block)
         skips = tuple(sorted(self._refused(), key=lambda skip: (skip.account, skip.market)))
         health = {key: (factor, self.after.get(key)) for key, factor in self.before.items()}
-        return Result(RunReport(tuple(done), skips, reverted, 0, shock_block), tuple(self.failures), health)
+        report = RunReport(tuple(done), skips, reverted, 0, shock_block)
+        named = await amounts(self.keeper.pool, await self.keeper.pool.head(), report.assets)
+        return Result(report, tuple(self.failures), health, named)
 
     def _refused(self) -> Iterator[Skip]:
         """Everybody who is still liquidatable: with the keeper's own reason, or with what kept a plan from landing."""
@@ -174,7 +178,10 @@ def together(results: Iterable[Result]) -> Result:
         next((result.report.shock_block for result in every), None),
     )
     failures = tuple(failure for result in every for failure in result.failures)
-    return Result(report, failures, {key: pair for result in every for key, pair in result.health.items()})
+    health = {key: pair for result in every for key, pair in result.health.items()}
+    names = {asset: name for result in every for asset, name in result.amounts.names.items()}
+    decimals = {asset: number for result in every for asset, number in result.amounts.decimals.items()}
+    return Result(report, failures, health, Amounts(names, decimals))
 
 
 def _logs(receipt: Mapping[str, Any]) -> list[Log]:

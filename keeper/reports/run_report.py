@@ -56,6 +56,11 @@ class RunReport:
         """What its plans had promised."""
         return sum(one.predicted_net_wei for one in self.liquidations)
 
+    @property
+    def assets(self) -> set[Address]:
+        """What was repaid and seized."""
+        return {asset for one in self.liquidations for asset in (one.collateral_asset, one.debt_asset)}
+
     def record(self) -> Mapping[str, object]:
         """The report file: design §5 is its contract."""
         return {
