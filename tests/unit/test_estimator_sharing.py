@@ -132,6 +132,17 @@ def test_legs_of_two_assets_come_in_two_loans_whatever_the_order(pools: tuple[Po
     replayed(plan.legs, *pools)
 
 
+def test_who_is_moved_before_others_finds_the_pools_as_they_were() -> None:
+    """The last one joins the first, and so comes before the second, who sells into the same pool as it does."""
+    last = Pair(((1, CAP),), collateral_asset=DAI_TOKEN, account=address(8))
+    mixed = [*people(CAP + 40 * USDC), in_dai(7, (CAP // USDC + 20) * ETH), candidate(last, account=address(8))]
+    pools = (DEEP, STABLE)
+    plan = packed(world(*pools, lenders=(LOAN, DAI_LOAN), gas=GasBook()), mixed)
+    assert [leg.account for leg in plan.legs] == [address(1000), address(8), address(7)]
+    assert [leg.funding.joins for leg in plan.legs] == [False, True, False]
+    replayed(plan.legs, *pools)
+
+
 def test_a_free_lender_is_shared_too_and_two_lenders_are_not_one() -> None:
     plan = packed(world(DEEP, lenders=(FREE,), gas=GasBook()), people(CAP, CAP - 1))
     assert [leg.funding.joins for leg in plan.legs] == [False, True]
