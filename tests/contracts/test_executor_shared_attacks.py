@@ -101,10 +101,12 @@ def test_whoever_is_handed_control_while_the_loan_is_lent_gets_nowhere(
     legs, other = legs_by(rig, lender, kind)
     intruder = hostile(rig, "intruder")
     attempts = prepare(rig, intruder, rig.calldata(rig.plan(other)), rig.world.asset("USDC"))
+    again = bytes.fromhex(rig.contract.fn("borrow", lender.address)[2:])  # the same loan, within itself
+    intruder.send("prepare", rig.address, again, sender=STRANGER)
     rig.allow(intruder.address, role=Role.CALLER)  # even one who may execute
     lies(lender, ally=intruder.address)
     receipt = rig.send(rig.plan(*legs))
-    assert tries(receipt, intruder) == [(place, False) for place in range(attempts)]
+    assert tries(receipt, intruder) == [(place, False) for place in range(attempts + 1)]
     assert skipped_legs(logs_of(receipt), rig.address) == []
     assert unharmed(rig)
 
