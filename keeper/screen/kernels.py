@@ -140,7 +140,7 @@ def near(
 
 
 @inlined
-def _first(codes: Codes, lists: Codes, cell: int, j: int) -> bool:
+def _first(codes: Codes, lists: Ints, cell: int, j: int) -> bool:
     """Whether this is the account's first column of its list; its columns begin at ``cell``."""
     mine = lists[codes[cell + j]]
     if mine == 0:
@@ -151,27 +151,41 @@ def _first(codes: Codes, lists: Codes, cell: int, j: int) -> bool:
     return True
 
 
-@kernel("void(u2[::1], u1[::1], i8[::1], i8[::1], u2[::1], i8[:,:,::1])")
-def count(codes: Codes, bins: Bytes, sizes: Ints, widths: Ints, lists: Codes, tally: Tally) -> None:
-    """How many accounts every list will have, by group and bin."""
+@kernel("UniTuple(i8, 2)(u2[::1], u1[::1], i8[::1], i8[::1], i8[::1], i8[:,:,::1], i8[:,::1], i8[:,::1], i8[:,::1])")
+def lay_out(
+    codes: Codes, bins: Bytes, sizes: Ints, widths: Ints, lists: Ints, ends: Tally, strides: Tally, bases: Tally,
+    row_bases: Tally,
+) -> tuple[int, int]:  # fmt: skip
+    """Where everything of every list will stand, group by group; how many cells and rows there are in all."""
     at, cell = 0, 0
     for group in range(sizes.size):
         for _ in range(sizes[group]):
             place = bins[at]
-            tally[0, group, place] += 1
+            ends[0, group, place] += 1
             for j in range(widths[group]):
                 if _first(codes, lists, cell, j):
-                    tally[lists[codes[cell + j]], group, place] += 1
+                    ends[lists[codes[cell + j]], group, place] += 1
             at += 1
             cell += widths[group]
+    cells, rows = 0, 0
+    for mine in range(ends.shape[0]):
+        for group in range(sizes.size):
+            for place in range(1, BINS):
+                ends[mine, group, place] += ends[mine, group, place - 1]
+            strides[mine, group] = ends[mine, group, BINS - 1]
+            bases[mine, group] = cells
+            row_bases[mine, group] = rows
+            cells += strides[mine, group] * widths[group]
+            rows += strides[mine, group]
+    return cells, rows
 
 
 @kernel(
-    "void(u2[::1], f4[::1], u4[::1], u1[::1], i8[::1], i8[::1], u2[::1], i8[:,:,::1], i8[:,::1], i8[:,::1], i8[:,::1],"
+    "void(u2[::1], f4[::1], u4[::1], u1[::1], i8[::1], i8[::1], i8[::1], i8[:,:,::1], i8[:,::1], i8[:,::1], i8[:,::1],"
     " u2[::1], f4[::1], u4[::1])"
 )
 def fill(
-    codes: Codes, amounts: Amounts, rows: Rows, bins: Bytes, sizes: Ints, widths: Ints, lists: Codes, ends: Tally,
+    codes: Codes, amounts: Amounts, rows: Rows, bins: Bytes, sizes: Ints, widths: Ints, lists: Ints, ends: Tally,
     bases: Tally, strides: Tally, row_bases: Tally, pool_codes: Codes, pool_amounts: Amounts, pool_rows: Rows,
 ) -> None:  # fmt: skip
     """Write the watched accounts into their lists, group by group, in order of bins.

@@ -48,6 +48,7 @@ class Screen:
         self._spare = Space()  # for the next lists
         self._lately = Groups(Sparse())  # what the rows are now that changed since the lists were made
         self._stale: Bytes = np.zeros(rows, np.uint8)  # 1: changed since the lists were made
+        self._outdated: list[int] = []  # those rows
 
     def __len__(self) -> int:
         return len(self.groups) + len(self._unclear)
@@ -104,7 +105,9 @@ class Screen:
         if row >= len(self._stale):
             more = max(row + 1 - len(self._stale), len(self._stale) // 8)
             self._stale = np.concatenate([self._stale, np.zeros(more, np.uint8)])
-        self._stale[row] = 1
+        if not self._stale[row]:
+            self._stale[row] = 1
+            self._outdated.append(row)
         if found is None:
             self._lately.drop(row)
         else:
@@ -203,7 +206,10 @@ class Screen:
         self._spare = Space(self._watch.space.lists if self._watch else Room.empty(), watch.space.making)
         watch.space.making = Room.empty()
         self._making, self._watch = None, watch
-        self._lately, self._stale = Groups(Sparse()), np.zeros(self._rows, np.uint8)
+        if len(self._stale) < self._rows:  # the lists may name all of them
+            self._stale = np.zeros(self._rows + self._rows // 8, np.uint8)
+        self._stale[self._outdated] = 0
+        self._lately, self._outdated = Groups(Sparse()), []
         for row in self._since:
             found = self.groups.read(row)
             self._outdate(row, None if found is None else (found[0].tolist(), found[1]))

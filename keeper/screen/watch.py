@@ -8,8 +8,10 @@ Laws
   kernels), or it says that it cannot tell.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,14 +27,15 @@ from keeper.screen.kernels import (
     Ints,
     Rows,
     arrive,
-    count,
     fill,
+    lay_out,
     look,
     near,
     reach,
 )
 
 ALL = 0  # the list of all assets
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +147,18 @@ class Copy:
     def watch(self) -> Watch:
         """The lists. Takes milliseconds for a million accounts: not for the event loop."""
         watch = Watch(self.token, self._table, self._columns, self._groups)
-        lists = self._table.assets.of.astype(np.uint16)  # a list's number is its asset's
+        lists = self._table.assets.of  # a list's number is its asset's
         room, bins, sizes = self._near()
-        tally = np.zeros((len(self._table.assets.numbers) + 1, len(sizes), BINS), np.int64)
-        count(room.codes, bins, sizes, watch.widths, lists, tally)
-        watch.ends, watch.strides = tally.cumsum(axis=2), tally.sum(axis=2)
-        cells = watch.strides * watch.widths
-        watch.row_bases, watch.bases = _before(watch.strides), _before(cells)
-        pool = self._space.lists.made(int(cells.sum()), int(watch.strides.sum()))
-        fill(
-            room.codes, room.amounts, room.rows, bins, sizes, watch.widths, lists, watch.ends,
+        shape = (len(self._table.assets.numbers) + 1, len(sizes))
+        watch.ends = np.zeros((*shape, BINS), np.int64)
+        watch.strides, watch.bases, watch.row_bases = np.empty((3, *shape), np.int64)
+        needed = paced(
+            lay_out, room.codes, bins, sizes, watch.widths, lists, watch.ends, watch.strides, watch.bases,
+            watch.row_bases,
+        )  # fmt: skip
+        pool = self._space.lists.made(*needed)
+        paced(
+            fill, room.codes, room.amounts, room.rows, bins, sizes, watch.widths, lists, watch.ends,
             watch.bases, watch.strides, watch.row_bases, pool.codes, pool.amounts, pool.rows,
         )  # fmt: skip
         watch.space = Space(pool, room)
@@ -167,8 +172,8 @@ class Copy:
             cells = total = 0
             for group, (codes, amounts, uniform, rows, accounts) in enumerate(self._arrays):
                 width = len(codes)
-                before, total = total, near(
-                    codes, amounts, uniform, rows, accounts, len(weights), weights, slack * width, cells, total,
+                before, total = total, paced(
+                    near, codes, amounts, uniform, rows, accounts, len(weights), weights, slack * width, cells, total,
                     room.codes, room.amounts, room.rows, bins,
                 )  # fmt: skip
                 sizes[group] = total - before
@@ -178,7 +183,9 @@ class Copy:
             room = room.made(cells, total)
 
 
-def _before(sizes: Ints) -> Ints:
-    """Where each part begins when all stand one after another."""
-    ends: Ints = np.cumsum(sizes.ravel())
-    return (ends - sizes.ravel()).reshape(sizes.shape)
+def paced(work: Callable[..., T], *given: object) -> T:
+    """Do a piece of work in a thread, and rest as long as it took: lists can wait, whoever shares the memory cannot."""
+    started = time.perf_counter()
+    done = work(*given)
+    time.sleep(time.perf_counter() - started)
+    return done
