@@ -1,6 +1,6 @@
 """Everything that can be broken, on one page.
 
-Law: an error means that the world is broken, never that the answer is no: refusals are values (``core.plans.Skip``).
+Law: an error means that the world is broken, never that the answer is no: refusals are values (``core.refusals.Skip``).
 A foreign exception is mapped once, where it enters, and never leaks further:
 
 | raised by                 | on                                                       | as                     |

@@ -11,7 +11,8 @@ from typing import Final
 
 from keeper.core.events import Block
 from keeper.core.journal import OPEN, Entry, Line, State
-from keeper.core.plans import Plan, Reason
+from keeper.core.plans import Plan
+from keeper.core.refusals import Reason
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 from keeper.estimator.risk import Breaker, LossCaps, Losses, Phase, Trip
 from keeper.estimator.world import Risk

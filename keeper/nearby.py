@@ -4,6 +4,7 @@ Law: near is an account that is on the watch lists, or whose own health was seen
 great numbers is counted in a thread; on the loop no more is looked at in one block than ``LOOKS`` says.
 """
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -34,9 +35,21 @@ class Lists(NamedTuple):
     total: int
 
 
+class Pace:
+    """Rests as long as it worked: lists can wait, and whoever shares the memory and the lock cannot."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def rest(self) -> None:
+        """After a piece of work."""
+        time.sleep(time.perf_counter() - self._since)
+        self._since = time.perf_counter()
+
+
 def make_lists(copy: Copy, before: Flags, rows: int) -> Lists:
     """In a thread: the lists of a book with so many rows, of whom some were near before."""
-    watch = copy.watch()
+    watch = copy.watch(Pace().rest)
     return Lists(watch, *watch.arrivals(before, rows, LOOKS))
 
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from keeper.core.events import Block
 from keeper.core.journal import Line, State
-from keeper.core.plans import Plan, Reason, Skip
+from keeper.core.plans import Plan
+from keeper.core.refusals import Reason, Skip
 from keeper.core.submissions import Ack, AckStatus, BestEffort, Capability, Channel, ChannelStatus, Submission
 from keeper.core.units import BlockNumber, Wei
 from keeper.daemon import Keeper, Moment

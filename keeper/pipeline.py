@@ -22,8 +22,9 @@ from typing import Protocol, TypeVar
 from keeper.agenda import Agenda, Pays
 from keeper.core.events import Block
 from keeper.core.outlook import TriggerKind
-from keeper.core.plans import Plan, Reason, Skip
+from keeper.core.plans import Plan
 from keeper.core.ports import Loan, Quarantine
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import WAD, BlockNumber, Timestamp, Who
 from keeper.core.venues import Liquidity, Pool
 from keeper.estimator.decide import decide

@@ -20,8 +20,9 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
-from keeper.core.plans import Plan, Skip
+from keeper.core.plans import Plan
 from keeper.core.ports import Adapter
+from keeper.core.refusals import Skip
 from keeper.core.units import Address, Wei
 from keeper.core.venues import Pool
 from keeper.estimator.decide import decide

@@ -14,8 +14,9 @@ from dataclasses import replace
 from math import isqrt
 from typing import Any, Final
 
-from keeper.core.plans import FundingKind, Plan, Reason
+from keeper.core.plans import FundingKind, Plan
 from keeper.core.ports import Loan, Valued
+from keeper.core.refusals import Reason
 from keeper.core.units import RAY, WAD, ZERO_ADDRESS, Address, BlockNumber, Bps, Timestamp, Wei
 from keeper.core.venues import Liquidity, Pool, PoolKey, sorted_pair
 from keeper.estimator.bid import BidPolicy

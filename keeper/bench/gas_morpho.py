@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from keeper.bench.gas_world import CALLER, FALLEN, LIQUIDATOR, OWNER, POOL, RISEN, GasWorld, plan_of
 from keeper.contracts.encode import Executor, encode_plan, encode_set_roles
-from keeper.core.plans import Call, Funding, FundingKind, Hop, Leg, Plan, Role, Settlement, Style, SwapLeg, VenueKind
+from keeper.core.actions import Call, Settlement, Style
+from keeper.core.plans import Funding, FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind
 from keeper.core.units import MAX_U256, WAD, ZERO_ADDRESS, Address, Amount
 from keeper.devnet.morpho import Morpho
 

@@ -13,19 +13,8 @@ from eth_hash.auto import keccak
 
 from keeper.contracts.artifact import compile_source, immutables, source_text
 from keeper.contracts.encode import Executor, Factory, encode_liquidation_call, encode_plan, encode_set_roles
-from keeper.core.plans import (
-    Estimate,
-    Funding,
-    FundingKind,
-    Hop,
-    Leg,
-    Plan,
-    Role,
-    Settlement,
-    SwapLeg,
-    VenueKind,
-    Witness,
-)
+from keeper.core.actions import Settlement, Witness
+from keeper.core.plans import Estimate, Funding, FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind
 from keeper.core.units import MAX_U256, WAD, Address, Amount, BlockNumber, Bps, Wei
 from keeper.devnet.layout import USD
 from keeper.devnet.uniswap import contract_artifact

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from keeper.contracts.words import WORD, fit
-from keeper.core.plans import CALLING_BACK, LENT, SELF, Call, FundingKind, Leg, Stage, Style, Witness
+from keeper.core.actions import CALLING_BACK, SELF, Call, Stage, Style, Witness
+from keeper.core.plans import LENT, FundingKind, Leg
 from keeper.core.units import Address, owner
 
 MAX_ARGUMENTS: Final = 32  # words of one call

@@ -34,7 +34,8 @@ from eth_hash.auto import keccak
 
 from keeper.contracts.calls import call_words, require_one_loan, require_sense, witness_words
 from keeper.contracts.words import WORD, fit, joined
-from keeper.core.plans import REDEEMED, FundingKind, Hop, Leg, Plan, Role, Style, SwapLeg, VenueKind, loans_of
+from keeper.core.actions import Style
+from keeper.core.plans import REDEEMED, FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind, loans_of
 from keeper.core.units import BPS, MAX_U128, ZERO_ADDRESS, Address, owner
 
 EXECUTE: Final = bytes.fromhex("fe0d94c1")  # execute(uint256)

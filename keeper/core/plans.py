@@ -1,8 +1,6 @@
-"""What the keeper intends to do: actions, plans and refusals.
+"""What the keeper intends to do: a transaction, and what it should earn.
 
 Laws
-- A refusal is a value. Every liquidatable account ends as a ``Plan`` or as a ``Skip`` that names the reason and the
-  term that failed; nothing is dropped in silence.
 - A plan is executed exactly so, in one transaction:
   1. for each leg in order: obtain ``funding.amount`` of the debt asset; call the market with ``repay``; run ``swaps``
      in order; give back ``funding.owed``. What is left over is in the debt asset; after a flash swap, in the asset
@@ -22,48 +20,11 @@ Laws
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum, IntEnum, IntFlag
-from typing import Final, Protocol
+from enum import IntEnum, IntFlag
+from typing import Final
 
+from keeper.core.actions import Call, Settlement, Style, Witness
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Wei, Who
-
-SELF: Final = Address("0x5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f")  # in a call's data: the executor, whoever it is
-
-
-_SCALED_BALANCE_OF: Final = bytes.fromhex("1da24f3e")
-
-
-class Style(IntEnum):
-    """How a market is liquidated. The numbers are part of the executor contract's calldata."""
-
-    AAVE = 0  # ``liquidationCall``: the executor makes the call itself
-    PREFUND = 1  # the repay amount is there first: ``spender`` takes it by approval while the calls run
-    CALLBACK = 2  # the market sends collateral, calls back, then takes what it is owed by ``spender``'s approval
-    CLIP = 3  # an auction hands collateral over inside its own ledger, calls back, then takes what it is owed there
-    BOUNTY = 4  # nothing is repaid: the calls bring a reward, the collateral asset
-    TAKEOVER = 5  # ``repay`` is margin that ``spender`` takes; the calls inherit a position, close it, give margin back
-
-
-CALLING_BACK: Final = frozenset({Style.CALLBACK, Style.CLIP})  # the market pays first: nobody else has to lend
-
-
-class Stage(IntEnum):
-    """When a call is made. The numbers are part of the executor contract's calldata."""
-
-    FIRST = 0  # in order; a call to the leg's market is the one that calls back, where the style has a callback
-    SEIZED = 1  # in the callback, before the collateral is sold: brings it out of the market's ledger
-    SOLD = 2  # in the callback, once it is sold: ``spender`` takes the debt asset. Its last word is set to what is owed
-    LAST = 3  # when the market is done
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a leg, with exact amounts: they agree with ``settle`` of the same repay amount to the unit."""
-
-    target: Address  # whom the executor's owner has listed as ``Role.CALLED``
-    data: bytes  # the word of ``SELF`` stands for the executor's own address
-    coded: bool = False  # it returns an error number, which must be zero
-    stage: Stage = Stage.FIRST
 
 
 class Role(IntFlag):
@@ -143,90 +104,6 @@ class Funding:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """What one liquidation call does with a repay amount, exactly as the contract computes it."""
-
-    paid: Amount  # debt asset taken from the liquidator
-    received: Amount  # collateral asset sent to the liquidator
-    protocol_fee: Amount  # collateral kept by the protocol
-    bad_debt: Amount = Amount(0)  # debt written off by this call, in the debt asset
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A cheap sign that nobody was here first: a number of the account, as a rule its debt, and the least it may be.
-
-    An action names it as it is; a leg leaves room for a borrower who repays a little to be in the way.
-    """
-
-    token: Address  # who is asked
-    floor: Amount
-    data: bytes = b""  # what: up to 100 bytes; empty: ``scaledBalanceOf(account)``
-    place: int = 0  # of the word in the answer
-
-    def question(self, holder: Address) -> bytes:
-        """The calldata of what is asked."""
-        return self.data or _SCALED_BALANCE_OF + bytes.fromhex(holder[2:].rjust(64, "0"))
-
-
-class Action(Protocol):
-    """One (collateral, debt) pair of one account that could be liquidated now. Pure and exact."""
-
-    @property
-    def protocol(self) -> str: ...
-    @property
-    def market(self) -> Address: ...
-    @property
-    def account(self) -> Address:
-        """With its pocket, as the book names it."""
-        ...
-
-    @property
-    def collateral_asset(self) -> Address:
-        """What the market sends: an asset, or a receipt that ``Adapter.receipts`` tells how to redeem."""
-        ...
-
-    @property
-    def debt_asset(self) -> Address:
-        """What is repaid. Of a bounty and of a takeover: the collateral asset."""
-        ...
-
-    @property
-    def style(self) -> Style: ...
-    @property
-    def spender(self) -> Address:
-        """Who takes the repay amount by approval; zero where nobody does."""
-        ...
-
-    @property
-    def receive_wrapped(self) -> bool:
-        """The market has too little underlying: the collateral comes as its receipt token."""
-        ...
-
-    @property
-    def withdrawable(self) -> int:
-        """Underlying of the collateral that the market can pay out: of receipts, what can be turned into it at once."""
-        ...
-
-    @property
-    def witness(self) -> Witness | None:
-        """The account's debt token and its scaled debt in it, where the market has such a thing."""
-        ...
-
-    def intervals(self) -> tuple[tuple[int, int], ...]:
-        """Closed intervals of repay amounts that the contract accepts, ascending and disjoint; a bounty's: (0, 0)."""
-        ...
-
-    def settle(self, repay: int) -> Settlement:
-        """What the call does with a repay amount taken from ``intervals``."""
-        ...
-
-    def calls(self, repay: int) -> tuple[Call, ...]:
-        """What is called for that; nothing where the executor makes the call itself."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class Leg:
     """One liquidation inside a transaction: fund, call, sell, repay."""
 
@@ -303,61 +180,3 @@ class Plan:
     max_fee: Wei
     tip: Wei
     estimate: Estimate
-
-
-class Reason(Enum):
-    """Stable codes of refusals. The value is what logs, reports and alerts show."""
-
-    UNPROFITABLE = "unprofitable"
-    BELOW_MIN_PROFIT = "min_profit"
-    NO_ROUTE = "no_route"
-    NO_FUNDING = "no_funding"
-    DUST = "dust"
-    PAUSED = "reserve.paused"
-    INACTIVE = "reserve.inactive"
-    GRACE = "reserve.grace_period"
-    SEQUENCER = "oracle.sequencer"
-    ORACLE_STALE = "oracle.stale"
-    ORACLE_INVALID = "oracle.invalid"
-    ORACLE_DIVERGENCE = "oracle.divergence"
-    MANIPULABLE = "oracle.manipulable"
-    DENIED_TOKEN = "token.denied"  # noqa: S105 - a reason code
-    TRANSFER_TAX = "token.transfer_tax"
-    PAUSABLE_TOKEN = "token.paused"  # noqa: S105 - a reason code
-    VOLATILITY = "haircut"
-    LOSS_CAP = "risk.loss_cap"
-    ASSET_CAP = "risk.asset_cap"
-    BREAKER = "risk.breaker"
-    BLOCK_FULL = "block_gas"
-    GAS_LIMIT = "gas_limit"
-    GAS_PRICE = "gas_price"
-    SELF = "self_liquidation"
-    QUARANTINED = "market.quarantined"
-    NO_LIQUIDITY = "market.no_liquidity"
-    FULL = "market.full"  # its auctions already ask for as much as it lets them
-    WAITING = "auction.waiting"  # it pays, and is expected to pay better later
-    RESET = "auction.reset"  # too old or too cheap: somebody has to reset it first
-    NOT_TAKABLE = "market.not_takable"  # the account is below 1, and the market lets nothing of it go
-    FUND_SHORT = "market.insurance_fund"  # it cannot cover what the account lacks, and the call would revert
-    DEPOSITS_CAPPED = "market.deposits_capped"  # it takes no more margin
-    NATIVE = "market.native"  # paid in or out in the chain's own coin, which is no token
-    RESTRICTED = "account.restricted"  # only liquidators on a list may
-    OTHER_DEBT_FIRST = "account.other_debt_first"  # the market insists on another of its debts
-    HALTED = "risk.halted"  # the kill switch, the breaker or a cap on losses stops all sending
-    READ_ONLY = "read_only"  # worth sending, and there is nobody to sign
-    NOT_SENT = "not_sent"  # planned, and refused on its way out: by a simulation, for want of a free account
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A refusal: who, why, and the term that failed."""
-
-    account: Address
-    reason: Reason
-    term: str  # the number that decided, readable: "net -43.44 USD < floor 0"
-    market: Address  # as it is configured
-
-    @property
-    def who(self) -> Who:
-        """Whom it is about."""
-        return self.market, self.account

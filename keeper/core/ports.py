@@ -8,11 +8,13 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.margin import Margin
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, FundingKind, Reason, Role
+from keeper.core.plans import FundingKind, Role
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, BaseValue, Bps, Hash, Timestamp, Wad
 
 

@@ -15,8 +15,8 @@ import msgspec
 from keeper.commands.amounts import Amounts, amounts
 from keeper.core.events import Log
 from keeper.core.journal import OPEN
-from keeper.core.plans import Reason, Skip
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import Address, Who
 from keeper.daemon import Keeper, Moment
 from keeper.dryrun.stage import Stage

@@ -13,8 +13,8 @@ from math import isfinite
 from typing import Final
 
 from keeper.books import state_file
-from keeper.core.plans import Reason, Skip
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import MAX_U256, Address, Timestamp, Who
 from keeper.daemon import Keeper
 from keeper.dryrun.play import Result, play, together

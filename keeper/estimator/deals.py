@@ -16,7 +16,8 @@ Laws
 from dataclasses import dataclass
 from typing import Protocol
 
-from keeper.core.plans import Funding, FundingKind, Settlement, SwapLeg
+from keeper.core.actions import Settlement
+from keeper.core.plans import Funding, FundingKind, SwapLeg
 from keeper.core.ports import Loan
 from keeper.core.units import BPS, Address, Amount, Bps, mul_div_down
 from keeper.core.venues import Pool, Quote

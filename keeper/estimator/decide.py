@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from keeper.core.plans import CALLING_BACK, FundingKind, Plan, Reason, Skip, Style, VenueKind
+from keeper.core.actions import CALLING_BACK, Style
+from keeper.core.plans import FundingKind, Plan, VenueKind
 from keeper.core.ports import Loan
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import MAX_U256, ZERO_ADDRESS, Address, Wei
 from keeper.core.venues import Pool
 from keeper.estimator import size

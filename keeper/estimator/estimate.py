@@ -12,7 +12,9 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Call, Estimate, Leg, Plan, Reason, Stage, Style, SwapLeg
+from keeper.core.actions import Call, Stage, Style
+from keeper.core.plans import Estimate, Leg, Plan, SwapLeg
+from keeper.core.refusals import Reason
 from keeper.core.units import BPS, WAD, Address, Amount, BlockNumber, Bps, Wei, mul_div_up
 from keeper.core.venues import PIPS, Pool
 from keeper.estimator import gas

@@ -8,8 +8,9 @@ Laws
 
 from dataclasses import replace
 
-from keeper.core.plans import Hop, Leg, Plan, Reason, SwapLeg, VenueKind
+from keeper.core.plans import Hop, Leg, Plan, SwapLeg, VenueKind
 from keeper.core.quoting import ExternalQuote, QuoteRequest
+from keeper.core.refusals import Reason
 from keeper.core.units import BPS, Address, Amount, mul_div_down
 from keeper.estimator.desk import Desk
 from keeper.estimator.estimate import Part, estimate

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeVar
 
-from keeper.core.plans import FundingKind, Leg, Style, SwapLeg, VenueKind
+from keeper.core.actions import Style
+from keeper.core.plans import FundingKind, Leg, SwapLeg, VenueKind
 from keeper.core.units import BPS, Wei, div_up, mul_div_up
 
 T = TypeVar("T")

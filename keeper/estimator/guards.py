@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Reason, Skip
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import BPS, WAD, Address, Bps, Timestamp, Wad, Who, div_up, mul_div_down, mul_div_up
 
 _YEAR: Final = 31_536_000

@@ -15,7 +15,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Plan, Reason, Skip
+from keeper.core.plans import Plan
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import BPS, MAX_U256, Wei, Who
 from keeper.core.venues import Pool
 from keeper.estimator.decide import Considered, consider, vet_losses

@@ -12,7 +12,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from keeper.core.plans import Action, Plan, Reason, Style
+from keeper.core.actions import Action, Style
+from keeper.core.plans import Plan
+from keeper.core.refusals import Reason
 from keeper.core.units import Timestamp, Wei
 from keeper.estimator.decide import Considered, consider
 from keeper.estimator.desk import Desk

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import BPS, Address, Bps, Timestamp, Wei, mul_div_down
 from keeper.estimator.guards import Refusal
 from keeper.estimator.worth import readable

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Action, Funding, FundingKind, Leg, Settlement, SwapLeg, VenueKind, Witness
+from keeper.core.actions import Action, Settlement, Witness
+from keeper.core.plans import Funding, FundingKind, Leg, SwapLeg, VenueKind
 from keeper.core.units import BPS, ZERO_ADDRESS, Address, Amount, Bps, mul_div_down
 from keeper.core.venues import PIPS, Pool
 from keeper.estimator.gas import LegShape

@@ -3,7 +3,8 @@
 Law: the first guard that refuses decides; the order below is from the widest concern to the narrowest.
 """
 
-from keeper.core.plans import Action, Reason
+from keeper.core.actions import Action
+from keeper.core.refusals import Reason
 from keeper.core.units import Address
 from keeper.core.venues import PIPS, Q96
 from keeper.estimator.guards import Refusal, agrees, cost_to_move, fresh, sequencer_up, tick_price, worth_manipulating

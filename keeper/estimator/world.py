@@ -7,8 +7,10 @@ first plans are packed); nothing in it is read later.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from keeper.core.plans import Action, Plan, Reason
+from keeper.core.actions import Action
+from keeper.core.plans import Plan
 from keeper.core.ports import Loan
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, BlockNumber, Bps, Timestamp, Wad, Wei, Who
 from keeper.core.venues import Liquidity
 from keeper.estimator.bid import BidBook, BidPolicy

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Leg, Plan, Reason
+from keeper.core.plans import Leg, Plan
 from keeper.core.quoting import ExternalQuote, Quoter, QuoteRequest
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, Who
 from keeper.estimator.external import from_quote, request_of, unsold, with_quote
 from keeper.estimator.pack import Packed

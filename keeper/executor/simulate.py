@@ -12,8 +12,9 @@ from dataclasses import InitVar, dataclass, field
 from typing import Final
 
 from keeper.contracts.decode import Result, decode_result, decode_revert
+from keeper.core.actions import Witness
 from keeper.core.events import Block, Read, word
-from keeper.core.plans import Plan, Witness
+from keeper.core.plans import Plan
 from keeper.core.submissions import Bid, Simulated, Submission, Window
 from keeper.core.units import Address, Amount, BlockNumber, Bps, Hash, Wei, owner
 from keeper.errors import DecodeError, EndpointsUnavailable, RpcError, SignerError, SimulationError

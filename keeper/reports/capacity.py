@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from keeper.core.plans import Reason
 from keeper.core.ports import Supposing
+from keeper.core.refusals import Reason
 from keeper.core.units import Address
 from keeper.errors import ConfigError
 from keeper.reports.snapshot import Snapshot

@@ -16,8 +16,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from keeper.core.plans import Reason
 from keeper.core.ports import Supposing
+from keeper.core.refusals import Reason
 from keeper.core.units import Address
 from keeper.core.venues import Liquidity
 from keeper.reports.depth import aligned, reference, worth

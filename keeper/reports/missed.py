@@ -13,7 +13,7 @@ from typing import Final
 
 from keeper.core.journal import Entry, Line, State
 from keeper.core.outlook import Liquidated
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, Hash, Who
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from keeper.contracts.decode import skipped_legs
 from keeper.core.events import Log
 from keeper.core.journal import Entry, Line
-from keeper.core.plans import Leg, Skip
+from keeper.core.plans import Leg
+from keeper.core.refusals import Skip
 from keeper.core.units import Address, BlockNumber
 from keeper.output import decimal
 from keeper.store.journal import Journal

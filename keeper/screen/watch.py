@@ -8,10 +8,8 @@ Laws
   kernels), or it says that it cannot tell.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
@@ -35,7 +33,6 @@ from keeper.screen.kernels import (
 )
 
 ALL = 0  # the list of all assets
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,27 +141,31 @@ class Copy:
         self._table = table
         self._columns = columns
 
-    def watch(self) -> Watch:
-        """The lists. Takes milliseconds for a million accounts: not for the event loop."""
+    def watch(self, pause: Callable[[], None] = lambda: None) -> Watch:
+        """The lists. Takes milliseconds for a million accounts: not for the event loop.
+
+        ``pause``: what whoever makes them does between the pieces of that work.
+        """
         watch = Watch(self.token, self._table, self._columns, self._groups)
         lists = self._table.assets.of  # a list's number is its asset's
-        room, bins, sizes = self._near()
+        room, bins, sizes = self._near(pause)
         shape = (len(self._table.assets.numbers) + 1, len(sizes))
         watch.ends = np.zeros((*shape, BINS), np.int64)
         watch.strides, watch.bases, watch.row_bases = np.empty((3, *shape), np.int64)
-        needed = paced(
-            lay_out, room.codes, bins, sizes, watch.widths, lists, watch.ends, watch.strides, watch.bases,
-            watch.row_bases,
-        )  # fmt: skip
+        needed = lay_out(
+            room.codes, bins, sizes, watch.widths, lists, watch.ends, watch.strides, watch.bases, watch.row_bases
+        )
         pool = self._space.lists.made(*needed)
-        paced(
-            fill, room.codes, room.amounts, room.rows, bins, sizes, watch.widths, lists, watch.ends,
+        pause()
+        fill(
+            room.codes, room.amounts, room.rows, bins, sizes, watch.widths, lists, watch.ends,
             watch.bases, watch.strides, watch.row_bases, pool.codes, pool.amounts, pool.rows,
         )  # fmt: skip
+        pause()
         watch.space = Space(pool, room)
         return watch
 
-    def _near(self) -> tuple[Room, Bytes, Ints]:
+    def _near(self, pause: Callable[[], None]) -> tuple[Room, Bytes, Ints]:
         """The watched accounts, the bin of each, and how many each group has."""
         room, weights, slack = self._space.making, self._table.weights, self._table.slack
         while True:
@@ -172,20 +173,13 @@ class Copy:
             cells = total = 0
             for group, (codes, amounts, uniform, rows, accounts) in enumerate(self._arrays):
                 width = len(codes)
-                before, total = total, paced(
-                    near, codes, amounts, uniform, rows, accounts, len(weights), weights, slack * width, cells, total,
+                before, total = total, near(
+                    codes, amounts, uniform, rows, accounts, len(weights), weights, slack * width, cells, total,
                     room.codes, room.amounts, room.rows, bins,
                 )  # fmt: skip
                 sizes[group] = total - before
                 cells += width * (total - before)
+                pause()
             if room.fits(cells, total):
                 return room, bins, sizes
             room = room.made(cells, total)
-
-
-def paced(work: Callable[..., T], *given: object) -> T:
-    """Do a piece of work in a thread, and rest as long as it took: lists can wait, whoever shares the memory cannot."""
-    started = time.perf_counter()
-    done = work(*given)
-    time.sleep(time.perf_counter() - started)
-    return done

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from keeper.core.events import Block
-from keeper.core.plans import Skip
+from keeper.core.refusals import Skip
 from keeper.core.units import Address, BlockNumber, Timestamp, Who
 from keeper.errors import StateCorrupt, StateUnwritable
 from keeper.log import get_logger

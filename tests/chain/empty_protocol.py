@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
 from keeper.core.events import Block, Log
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, Reason, Role
+from keeper.core.plans import Role
 from keeper.core.ports import CodeOf, Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
+from keeper.core.refusals import Reason
 from keeper.core.units import MAX_U256, Address, BaseValue, Timestamp, Wad
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.daemon import Keeper
 from keeper.demo.run import KEYS
 from keeper.demo.script import Actors, Moment

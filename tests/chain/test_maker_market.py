@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from keeper.chain.pool import Pool
-from keeper.core.plans import Reason
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason
 from keeper.core.units import RAD, RAY, WAD, Address, Timestamp
 from keeper.devnet.layout import ADMIN
 from keeper.devnet.maker import Maker, word

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from keeper.chain.pool import Pool
+from keeper.core.actions import Style
 from keeper.core.events import Block
 from keeper.core.outlook import Liquidated, TriggerKind
-from keeper.core.plans import Plan, Reason, Style
+from keeper.core.plans import Plan
+from keeper.core.refusals import Reason
 from keeper.core.units import BPS, RAD, RAY, WAD, Address, Timestamp
 from keeper.core.venues import Venue
 from keeper.devnet.maker import HOP, Maker

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from keeper.core.plans import Style
+from keeper.core.actions import Style
 from keeper.core.units import BlockNumber
 from keeper.daemon import Keeper
 from keeper.demo import MARKETS

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from keeper.contracts.encode import encode_set_roles
-from keeper.core.plans import Role, Style
+from keeper.core.actions import Style
+from keeper.core.plans import Role
 from keeper.core.units import WAD, Address, owner
 from keeper.daemon import Keeper
 from keeper.demo.run import KEYS

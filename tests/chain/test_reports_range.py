@@ -6,9 +6,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from keeper.core.actions import Settlement
 from keeper.core.events import Block
 from keeper.core.journal import Entry, Fate, Line, State, Variant
-from keeper.core.plans import Estimate, Funding, FundingKind, Leg, Plan, Reason, Settlement, Skip
+from keeper.core.plans import Estimate, Funding, FundingKind, Leg, Plan
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Hash, Timestamp, Wei
 from keeper.devnet.rpc import Receipt
 from keeper.devnet.world import World

@@ -10,8 +10,8 @@ from typing import Any
 
 from keeper.core.book import Book
 from keeper.core.events import Block, Log
-from keeper.core.plans import Reason
 from keeper.core.ports import Health
+from keeper.core.refusals import Reason
 from keeper.core.units import MAX_U256, WAD, ZERO_ADDRESS, Address, Hash, Timestamp
 from keeper.devnet.abi import describe_revert
 from keeper.devnet.rpc import Tx

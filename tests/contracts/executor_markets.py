@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from keeper.core.plans import SELF, Call, Funding, FundingKind, Leg, Role, Stage, Style, SwapLeg, Witness
+from keeper.core.actions import SELF, Call, Stage, Style, Witness
+from keeper.core.plans import Funding, FundingKind, Leg, Role, SwapLeg
 from keeper.core.units import WAD, ZERO_ADDRESS, Address, Amount
 from keeper.devnet.contract import Contract
 from tests.contracts.executor_hostile import hostile

@@ -10,20 +10,9 @@ from eth_utils.crypto import keccak
 from keeper.contracts.artifact import creation_code, tracked
 from keeper.contracts.decode import Realised, Result, Revert, decode_result, decode_revert, realised
 from keeper.contracts.encode import Executor, Factory, create2_address, encode_plan, encode_set_roles
+from keeper.core.actions import Settlement, Witness
 from keeper.core.events import Log
-from keeper.core.plans import (
-    Estimate,
-    Funding,
-    FundingKind,
-    Hop,
-    Leg,
-    Plan,
-    Role,
-    Settlement,
-    SwapLeg,
-    VenueKind,
-    Witness,
-)
+from keeper.core.plans import Estimate, Funding, FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Hash, Wei
 from keeper.devnet.abi import Abi
 from keeper.devnet.contract import Contract

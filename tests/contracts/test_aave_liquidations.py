@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keeper.chain.pool import Pool
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import WAD, Address, Timestamp
 from keeper.devnet.layout import USD
 from keeper.devnet.rpc import Reverted

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import MAX_U256, WAD, Address, Timestamp
 from keeper.devnet.layout import ADMIN
 from keeper.devnet.rpc import Reverted

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from keeper.core.actions import Settlement
 from keeper.core.events import Log
-from keeper.core.plans import Settlement
 from keeper.core.units import MAX_U256, WAD, Address
 from keeper.devnet.layout import TREASURY
 from keeper.devnet.rpc import Reverted

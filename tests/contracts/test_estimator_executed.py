@@ -9,7 +9,8 @@ from random import Random
 import pytest
 
 from keeper.contracts.decode import skipped_legs
-from keeper.core.plans import Plan, Skip
+from keeper.core.plans import Plan
+from keeper.core.refusals import Skip
 from keeper.devnet.anvil import Anvil
 from keeper.devnet.world import World
 from keeper.estimator.decide import decide

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from keeper.contracts.decode import skipped_legs
-from keeper.core.plans import FundingKind, Leg, Role, Style
+from keeper.core.actions import Style
+from keeper.core.plans import FundingKind, Leg, Role
 from keeper.core.units import BPS, MAX_U256, WAD, Amount, mul_div_half_up, mul_div_up
 from keeper.devnet.layout import USD
 from keeper.devnet.world import World

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode
 
-from keeper.core.plans import FundingKind, Leg, Role, Stage, Style
+from keeper.core.actions import Stage, Style
+from keeper.core.plans import FundingKind, Leg, Role
 from keeper.core.units import Amount
 from keeper.devnet.contract import Contract
 from keeper.devnet.layout import USD

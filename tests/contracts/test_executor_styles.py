@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.core.plans import FundingKind, Hop, Role, Style, VenueKind
+from keeper.core.actions import Style
+from keeper.core.plans import FundingKind, Hop, Role, VenueKind
 from keeper.core.units import WAD, ZERO_ADDRESS
 from keeper.devnet.world import World
 from tests.contracts.executor_hostile import FLOAT, USDC_FLOAT, hostile, worth_taking

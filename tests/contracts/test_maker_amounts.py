@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import MAX_U256, RAD, RAY, WAD, Address, Timestamp
 from keeper.devnet.contract import Contract, Deployer
 from keeper.devnet.layout import ADMIN

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from keeper.chain.pool import Pool
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, Timestamp
 from keeper.devnet.contract import Contract
 from keeper.devnet.lenders import MorphoMarket, morpho_artifact

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from keeper.chain.pool import Pool
-from keeper.core.plans import Plan, Style
+from keeper.core.actions import Style
+from keeper.core.plans import Plan
 from keeper.core.units import WAD
 from keeper.devnet.world import World
 from keeper.estimator.decide import decide

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from keeper.chain.pool import Pool
-from keeper.core.plans import Action, Reason, Style
+from keeper.core.actions import Action, Style
+from keeper.core.refusals import Reason
 from keeper.core.units import WAD, Address, Timestamp
 from keeper.devnet.layout import ADMIN
 from keeper.devnet.perp import FUND

@@ -6,7 +6,8 @@ Nothing here is part of the program under test but values: tokens, prices, pools
 from dataclasses import dataclass
 from typing import Any
 
-from keeper.core.plans import Call, FundingKind, Settlement, Style, Witness
+from keeper.core.actions import Call, Settlement, Style, Witness
+from keeper.core.plans import FundingKind
 from keeper.core.ports import Loan, Valued
 from keeper.core.units import Address, Amount, BlockNumber, Bps, Timestamp, Wei
 from keeper.core.venues import Liquidity, Pool, PoolKey

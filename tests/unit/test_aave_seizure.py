@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.core.plans import Action, Reason, Settlement, Witness
+from keeper.core.actions import Action, Settlement, Witness
+from keeper.core.refusals import Reason
 from keeper.core.units import RAY, WAD, Address, Amount, Timestamp
 from keeper.protocols.aave_v3.intervals import accepted_intervals
 from keeper.protocols.aave_v3.pair import Gate, LiquidationPair, blocked

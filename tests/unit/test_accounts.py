@@ -10,7 +10,7 @@ import pytest
 from keeper.cli import main
 from keeper.core.book import Book
 from keeper.core.journal import Entry, State, Variant
-from keeper.core.plans import Reason, Skip
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import Address, BlockNumber, Hash, owner, pocket
 from keeper.errors import Exit
 from keeper.log_events import problems

@@ -21,19 +21,8 @@ from keeper.contracts.encode import (
     encode_set_roles,
     pool_address,
 )
-from keeper.core.plans import (
-    Estimate,
-    Funding,
-    FundingKind,
-    Hop,
-    Leg,
-    Plan,
-    Role,
-    Settlement,
-    SwapLeg,
-    VenueKind,
-    Witness,
-)
+from keeper.core.actions import Settlement, Witness
+from keeper.core.plans import Estimate, Funding, FundingKind, Hop, Leg, Plan, Role, SwapLeg, VenueKind
 from keeper.core.units import MAX_U128, MAX_U256, ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Wei
 
 V2_HASH = bytes.fromhex("96e8ac4277198ff8b6f785478aa9a39f403cb768dd02cbee326c3e7da348845f")

@@ -11,22 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keeper.contracts.encode import EXECUTE, Executor, Factory, encode_plan, pool_address
-from keeper.core.plans import (
-    SELF,
-    Call,
-    Estimate,
-    Funding,
-    FundingKind,
-    Hop,
-    Leg,
-    Plan,
-    Settlement,
-    Stage,
-    Style,
-    SwapLeg,
-    VenueKind,
-    Witness,
-)
+from keeper.core.actions import SELF, Call, Settlement, Stage, Style, Witness
+from keeper.core.plans import Estimate, Funding, FundingKind, Hop, Leg, Plan, SwapLeg, VenueKind
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Wei
 
 FACTORIES = (

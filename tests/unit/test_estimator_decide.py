@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from keeper.core.plans import FundingKind, Plan, Reason, Skip, VenueKind, Witness
+from keeper.core.actions import Witness
+from keeper.core.plans import FundingKind, Plan, VenueKind
 from keeper.core.ports import Loan
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import ZERO_ADDRESS, Amount, Bps, Timestamp, Wad, Wei
 from keeper.core.venues import PoolKey
 from keeper.estimator.bid import BidBook, BidPolicy

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import WAD, Address, Bps, Timestamp, Wad, Wei
 from keeper.estimator.guards import (
     Reading,

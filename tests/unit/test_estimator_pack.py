@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from keeper.core.plans import FundingKind, Plan, Reason
+from keeper.core.plans import FundingKind, Plan
+from keeper.core.refusals import Reason
 from keeper.core.units import BPS, Bps, Timestamp, Wei
 from keeper.estimator.bid import BidBook, BidPolicy
 from keeper.estimator.decide import decide

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from keeper.core.actions import Style
 from keeper.core.outlook import Liquidated
-from keeper.core.plans import Reason, Style
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, BlockNumber, Hash, Timestamp, Wei
 from keeper.estimator.guards import Refusal
 from keeper.estimator.lessons import Lessons

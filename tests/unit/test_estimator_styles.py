@@ -6,9 +6,11 @@ from itertools import pairwise
 import pytest
 
 from keeper.contracts.encode import Executor, encode_plan
+from keeper.core.actions import Call, Settlement, Stage, Style
 from keeper.core.outlook import Receipt
-from keeper.core.plans import Call, FundingKind, Plan, Reason, Settlement, Skip, Stage, Style, VenueKind
+from keeper.core.plans import FundingKind, Plan, VenueKind
 from keeper.core.ports import Valued
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, Bps, Wei
 from keeper.core.venues import Liquidity
 from keeper.estimator.bid import BidPolicy

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.core.plans import FundingKind, Plan, Reason, Skip
+from keeper.core.plans import FundingKind, Plan
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import Bps
 from keeper.estimator.bid import BidBook
 from keeper.estimator.decide import decide

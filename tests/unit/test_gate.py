@@ -3,9 +3,10 @@
 import random
 from pathlib import Path
 
+from keeper.core.actions import Settlement
 from keeper.core.events import Block
 from keeper.core.journal import Entry, Fate, Line, State, Variant
-from keeper.core.plans import Estimate, Funding, FundingKind, Leg, Plan, Settlement
+from keeper.core.plans import Estimate, Funding, FundingKind, Leg, Plan
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Hash, Timestamp, Wei
 from keeper.estimator.risk import LossCaps, Phase
 from keeper.executor.lifecycle import Change

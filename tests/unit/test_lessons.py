@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from keeper.core.actions import Settlement
 from keeper.core.journal import Entry, Fate, State, Variant
-from keeper.core.plans import Estimate, Funding, FundingKind, Leg, Plan, Settlement
+from keeper.core.plans import Estimate, Funding, FundingKind, Leg, Plan
 from keeper.core.units import ZERO_ADDRESS, Address, Amount, BlockNumber, Bps, Hash, Wei
 from keeper.estimator.bid import BidBook
 from keeper.estimator.gas import ETHEREUM, FeeRule, Shape

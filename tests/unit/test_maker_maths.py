@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import RAD, RAY, WAD, Address, Timestamp
 from keeper.protocols.maker_clip import maths
 from keeper.protocols.maker_clip.auction import Auction, Rules, Sale, Taken, reward

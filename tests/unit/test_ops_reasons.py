@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from keeper.core.plans import Reason, Skip
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import Address, Who
 from keeper.errors import StateCorrupt
 from keeper.store.reasons import PLANNED, RECOVERED, Reasons, Why, why

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from keeper.core.plans import Reason, Skip
 from keeper.core.ports import Health
+from keeper.core.refusals import Reason, Skip
 from keeper.core.units import MAX_U256, WAD, Address, BaseValue, BlockNumber, Timestamp, Wad, Wei
 from keeper.errors import ConfigError
 from keeper.ops.census import Taker

@@ -10,8 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from keeper.core.plans import FundingKind, Plan, Reason, VenueKind
+from keeper.core.plans import FundingKind, Plan, VenueKind
 from keeper.core.quoting import ExternalQuote, NoQuote, QuoteRequest
+from keeper.core.refusals import Reason
 from keeper.core.units import Amount, Bps
 from keeper.estimator.bid import BidBook
 from keeper.estimator.decide import decide

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keeper
-from keeper.core.plans import Style
+from keeper.core.actions import Style
 from keeper.registry import PROTOCOLS
 
 PACKAGE = Path(keeper.__file__).parent

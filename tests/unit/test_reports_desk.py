@@ -8,7 +8,7 @@ import pytest
 from keeper.commands.operating import supposed
 from keeper.core.journal import Entry, Fate, Line, State, Variant
 from keeper.core.outlook import Liquidated
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, BlockNumber, Hash, Wei
 from keeper.errors import ConfigError
 from keeper.reports.capacity import Job, Limits, drain, jobs, latency, spikes

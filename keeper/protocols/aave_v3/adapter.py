@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from keeper.core import calls
+from keeper.core.actions import Action
 from keeper.core.book import Book
 from keeper.core.events import Block, Log, Read
 from keeper.core.margin import Column, Exposures, Foreseen, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, FundingKind, Reason, Role
+from keeper.core.plans import FundingKind, Role
 from keeper.core.ports import Ask, Health, Inquiry, InquiryOf, Loan, LogsOf, Quarantine, Valued
+from keeper.core.refusals import Reason
 from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, BaseValue, Bps, Timestamp, Wad
 from keeper.protocols.aave_v3 import exposure, facts, survey

@@ -3,8 +3,8 @@
 Law: balances afterwards are the pool's to the last scaled unit, of variable debt; of stable debt they are a share.
 """
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
-from keeper.core.plans import Action
 from keeper.core.units import mul_div_up
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT, STABLE
 from keeper.protocols.aave_v3.pair import LiquidationPair

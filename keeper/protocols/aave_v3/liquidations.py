@@ -6,9 +6,10 @@ give. Nothing is left out: a refusal is in the list too.
 
 from collections.abc import Iterator, Sequence
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
-from keeper.core.plans import Action, Reason
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason
 from keeper.core.units import WAD, Address, Timestamp
 from keeper.protocols.aave_v3.facts import COLLATERAL, DEBT, STABLE, Listing
 from keeper.protocols.aave_v3.maths import stable_debt

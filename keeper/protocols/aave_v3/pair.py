@@ -6,7 +6,8 @@ enabled and the debt not zero.
 
 from dataclasses import dataclass
 
-from keeper.core.plans import Call, Reason, Settlement, Style, Witness
+from keeper.core.actions import Call, Settlement, Style, Witness
+from keeper.core.refusals import Reason
 from keeper.core.units import Address, Amount, Timestamp
 from keeper.protocols.aave_v3 import seizure
 from keeper.protocols.aave_v3.intervals import accepted_intervals
@@ -27,7 +28,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationPair:
-    """``liquidationCall`` on one pair. Implements ``core.plans.Action``."""
+    """``liquidationCall`` on one pair. Implements ``core.actions.Action``."""
 
     market: Address  # the pool
     account: Address

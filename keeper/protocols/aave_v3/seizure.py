@@ -10,7 +10,7 @@ and when the account has less collateral, takes all of it and repays accordingly
 from dataclasses import dataclass
 from typing import Final
 
-from keeper.core.plans import Settlement
+from keeper.core.actions import Settlement
 from keeper.core.units import Amount
 from keeper.protocols.aave_v3 import maths
 from keeper.protocols.aave_v3.profiles import Profile

@@ -10,12 +10,14 @@ view; at a later time it is what a liquidation would see (``view``).
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
 from keeper.core.events import Block, Log
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, Reason, Role, VenueKind
+from keeper.core.plans import Role, VenueKind
 from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
+from keeper.core.refusals import Reason
 from keeper.core.triggers import triggers
 from keeper.core.units import WAD, ZERO_ADDRESS, Address, Timestamp
 from keeper.protocols.compound_v2 import audit, exposure, facts, governance, survey

@@ -6,9 +6,10 @@ contracts would give, in the order in which they look. Nothing is left out: a re
 
 from collections.abc import Iterator, Sequence
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
-from keeper.core.plans import Action, Reason
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason
 from keeper.core.units import WAD, ZERO_ADDRESS, Address
 from keeper.protocols.compound_v2 import maths
 from keeper.protocols.compound_v2.facts import VAI, Parts

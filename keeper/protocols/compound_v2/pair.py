@@ -10,8 +10,8 @@ is a revert. ``settle`` is what the contracts compute in the block that is aimed
 from dataclasses import dataclass
 from typing import Final
 
+from keeper.core.actions import Call, Settlement, Style, Witness
 from keeper.core.calls import view_call
-from keeper.core.plans import Call, Settlement, Style, Witness
 from keeper.core.units import WAD, Address, Amount
 from keeper.protocols.compound_v2 import maths
 
@@ -37,7 +37,7 @@ class Seizure:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationPair:
-    """``liquidateBorrow`` on one pair. Implements ``core.plans.Action``."""
+    """``liquidateBorrow`` on one pair. Implements ``core.actions.Action``."""
 
     market: Address  # the contract that is called: the Liquidator, or the borrowed vToken
     account: Address

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from keeper.core.plans import SELF, Action, Call, Reason, Settlement, Stage, Style, Witness
+from keeper.core.actions import SELF, Action, Call, Settlement, Stage, Style, Witness
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason
 from keeper.core.units import RAY, ZERO_ADDRESS, Address, Amount, div_up, owner, pocket
 from keeper.protocols.maker_clip import bark as dog
 from keeper.protocols.maker_clip.auction import Auction, Taken, reward
@@ -34,7 +35,7 @@ _DATA: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """``Clipper.take``. Implements ``core.plans.Action``."""
+    """``Clipper.take``. Implements ``core.actions.Action``."""
 
     parts: MarketParts
     token: Token
@@ -114,7 +115,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """``Dog.bark`` or ``Clipper.redo``: done for its reward. Implements ``core.plans.Action``."""
+    """``Dog.bark`` or ``Clipper.redo``: done for its reward. Implements ``core.actions.Action``."""
 
     parts: MarketParts
     account: Address

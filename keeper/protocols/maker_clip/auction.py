@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import RAY, WAD, Address, Timestamp, div_up
 from keeper.protocols.maker_clip.curve import Curve
 

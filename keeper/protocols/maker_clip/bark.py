@@ -6,7 +6,7 @@ Law: the integers of the dog in its order. What it refuses is a reason, in the o
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from keeper.core.plans import Reason
+from keeper.core.refusals import Reason
 from keeper.core.units import WAD
 
 

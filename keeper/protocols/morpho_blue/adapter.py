@@ -10,12 +10,14 @@ list made out of many of them, and its unit is that of a health's collateral and
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
 from keeper.core.events import Block, Log
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, FundingKind, Reason, Role
+from keeper.core.plans import FundingKind, Role
 from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
+from keeper.core.refusals import Reason
 from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 from keeper.protocols.morpho_blue import audit, exposure, facts, offers, positions, prices, survey

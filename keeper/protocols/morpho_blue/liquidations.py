@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from keeper.core.actions import Call, Settlement, Style, Witness
 from keeper.core.book import Book
-from keeper.core.plans import Call, Reason, Settlement, Style, Witness
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason
 from keeper.core.units import WAD, Address, Amount, mul_div_down, mul_div_up, owner
 from keeper.protocols.morpho_blue import liquidation, maths
 from keeper.protocols.morpho_blue.facts import Offer
@@ -89,7 +90,7 @@ def keeps_healthy(own: Terms, held: Position, found: Outcome) -> bool:
 
 @dataclass(frozen=True)
 class Liquidation:
-    """``liquidate`` of one position, or ``preLiquidate`` of one offer. Implements ``core.plans.Action``."""
+    """``liquidate`` of one position, or ``preLiquidate`` of one offer. Implements ``core.actions.Action``."""
 
     market: Address  # the contract that is called, and that takes the repay amount by approval
     account: Address

@@ -7,12 +7,14 @@ Law: this page decides nothing; it hands the book to the pages that do. Health h
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
 from keeper.core.events import Block, Log
 from keeper.core.margin import Column, Exposures, Lines, Weights
 from keeper.core.outlook import Backing, Liquidated, Receipt, Trigger
-from keeper.core.plans import Action, Reason, Role
+from keeper.core.plans import Role
 from keeper.core.ports import Health, Inquiry, InquiryOf, Loan, Quarantine, Valued
+from keeper.core.refusals import Reason
 from keeper.core.triggers import triggers
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 from keeper.protocols.perp_curie import account, exposure, facts, survey, traders

@@ -6,9 +6,10 @@ they would revert. Nothing is left out: a refusal is in the list too.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from keeper.core.actions import Action
 from keeper.core.book import Book
-from keeper.core.plans import Action, Reason
 from keeper.core.ports import Quarantine
+from keeper.core.refusals import Reason
 from keeper.core.units import Address
 from keeper.protocols.perp_curie.account import Account, Position, read, requirement, value_of
 from keeper.protocols.perp_curie.cancelling import cancelled, without

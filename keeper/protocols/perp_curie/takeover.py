@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from keeper.core.plans import Call, Settlement, Style, Witness
+from keeper.core.actions import Call, Settlement, Style, Witness
 from keeper.core.units import MAX_U256, WAD, Address, Amount, div_up
 from keeper.protocols.perp_curie.calls import SELECTORS
 from keeper.protocols.perp_curie.closing import Exit
@@ -114,7 +114,7 @@ def _largest(bound: int, holds: Callable[[int], bool]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """``liquidate`` and ``closePosition`` in one. Implements ``core.plans.Action``."""
+    """``liquidate`` and ``closePosition`` in one. Implements ``core.actions.Action``."""
 
     market: Address  # the clearing house
     account: Address
