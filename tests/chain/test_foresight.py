@@ -68,6 +68,8 @@ class Keeper:
         await self.play.executor.on_head(head)
         await self.pipeline.on_block(head)
         self.foresight.settle(head, self.pipeline.world(self.pipeline.target(head)))
+        for market in self.indexer.markets:
+            await self.pipeline.lookout.post(market).made()
 
     async def prepared(self) -> None:
         """Once everything is ready."""
