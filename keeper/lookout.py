@@ -13,7 +13,7 @@ Laws
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from keeper.core.book import Book
@@ -49,7 +49,7 @@ class Post:
         self.adapter, self.book = adapter, book
         self.screen = Screen(adapter)
         self._followed = False
-        self._making: asyncio.Future[Lists] | None = None
+        self._making: Future[Lists] | None = None  # asked for at each block: the loop is not woken for it
         self.now: Table | None = None  # weights of the block that was looked at last
         self.at = Timestamp(0)  # its time
         self.found: frozenset[int] = frozenset()  # who was below 1 in it
@@ -106,14 +106,14 @@ class Post:
         """Keep the lists fresh, and tell who came near 1. The book is still as it was at ``below``."""
         came, total = self._adopt()
         if self._making is None and self.now is not None and self.screen.due(self.now):
-            copy, loop = self.screen.prepare(self.now), asyncio.get_running_loop()
-            self._making = loop.run_in_executor(LISTS, make_lists, copy, self._nearby.near, len(self.book))
+            copy = self.screen.prepare(self.now)
+            self._making = LISTS.submit(make_lists, copy, self._nearby.near, self._nearby.room())
         self._nearby.tell(came, total, self.moved or (), self.screen.unclear, at)
 
     async def made(self) -> None:
         """Wait for lists that are being made."""
         if self._making is not None:
-            await asyncio.wait([self._making])
+            await asyncio.wait([asyncio.wrap_future(self._making)])
 
     def _adopt(self) -> tuple[Sequence[int], int]:
         """Swap in lists that are made; who is new on them, and how many."""

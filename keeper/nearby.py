@@ -4,7 +4,6 @@ Law: near is an account that is on the watch lists, or whose own health was seen
 great numbers is counted in a thread; on the loop no more is looked at in one block than ``LOOKS`` says.
 """
 
-import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -35,22 +34,10 @@ class Lists(NamedTuple):
     total: int
 
 
-class Pace:
-    """Rests as long as it worked: lists can wait, and whoever shares the memory and the lock cannot."""
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-
-    def rest(self) -> None:
-        """After a piece of work."""
-        time.sleep(time.perf_counter() - self._since)
-        self._since = time.perf_counter()
-
-
-def make_lists(copy: Copy, before: Flags, rows: int) -> Lists:
-    """In a thread: the lists of a book with so many rows, of whom some were near before."""
-    watch = copy.watch(Pace().rest)
-    return Lists(watch, *watch.arrivals(before, rows, LOOKS))
+def make_lists(copy: Copy, before: Flags, near: Flags) -> Lists:
+    """In a thread: the lists, and by row who is on them; ``before``: who was near, ``near``: where to write it."""
+    watch = copy.watch()
+    return Lists(watch, near, *watch.arrivals(before, near, LOOKS))
 
 
 class Nearby:
@@ -59,7 +46,13 @@ class Nearby:
     def __init__(self, adapter: Adapter, book: Book) -> None:
         self._adapter, self._book = adapter, book
         self.near: Flags = np.zeros(0, np.bool_)  # by row
+        self._spare = self.near  # for the next lists
         self._turn = 0  # whose turn it is among those without a line
+
+    def room(self) -> Flags:
+        """Where to write who is near, of all who are in the book now. It is given away until it is swapped in."""
+        room, self._spare, rows = self._spare, np.zeros(0, np.bool_), len(self._book)
+        return room if len(room) >= rows else np.zeros(rows + rows // 8, np.bool_)
 
     def swap(self, lists: Lists, unclear: Sequence[int]) -> Sequence[int]:
         """Other lists: who is new on them. Those without a line are on none, and stay what they are."""
@@ -67,7 +60,7 @@ class Nearby:
         rows = np.array(unclear, np.int64)
         rows = rows[rows < min(len(self.near), len(lists.near))]
         lists.near[rows] = self.near[rows]
-        self.near = lists.near
+        self._spare, self.near = self.near, lists.near
         return came
 
     def tell(

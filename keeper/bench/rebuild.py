@@ -27,6 +27,7 @@ from keeper.nearby import make_lists
 
 PHASES: Final = 24  # of each state, in turns
 PHASE: Final = 0.5  # seconds
+LOOKS: Final = 0.005  # seconds between two looks whether lists are made; the daemon looks once a block
 P99: Final = 99
 SENDER: Final = """
 import socket, struct, sys, time
@@ -109,11 +110,14 @@ async def _measured(world: World) -> dict[str, Any]:
 
 async def _making(world: World, made: list[float]) -> None:
     """Lists, one after the other."""
-    loop, near = asyncio.get_running_loop(), np.zeros(world.accounts, np.bool_)
+    near, spare = np.zeros((2, world.accounts), np.bool_)
     while True:
         started = time.perf_counter()
-        lists = await loop.run_in_executor(LISTS, make_lists, world.screen.prepare(world.now), near, world.accounts)
-        near = lists.near
+        making = LISTS.submit(make_lists, world.screen.prepare(world.now), near, spare)
+        while not making.done():  # noqa: ASYNC110 - as the daemon does
+            await asyncio.sleep(LOOKS)
+        lists = making.result()
+        near, spare = lists.near, near
         world.screen.adopt(lists.watch)
         made.append(time.perf_counter() - started)
 

@@ -225,6 +225,8 @@ def fill(
 def arrive(rows: Rows, row_bases: Ints, ends: Tally, before: Flags, now: Flags, out: Ints) -> int:
     """Mark who is on a list, and name those who were not marked before, nearest first; how many there would be."""
     found = 0
+    for i in range(now.size):
+        now[i] = False
     for place in range(BINS):
         for group in range(row_bases.size):
             start = ends[group, place - 1] if place else 0

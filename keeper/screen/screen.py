@@ -21,7 +21,7 @@ from keeper.screen.columns import Columns, Table, table
 from keeper.screen.groups import WIDEST, Dense, Groups, Sparse, towards_ruin
 from keeper.screen.kernels import BINS, OUTSIDE, Amounts, Bytes, Rows
 from keeper.screen.load import load
-from keeper.screen.watch import ALL, Copy, Room, Space, Watch
+from keeper.screen.watch import ALL, NOWHERE, Copy, Space, Watch
 
 LATELY = 4096  # accounts that may change before lists are not worth asking
 _OUT = 4096
@@ -195,7 +195,7 @@ class Screen:
     def prepare(self, now: Table) -> Copy:
         """Begin new watch lists: call ``watch`` of the result, in a thread, and ``adopt`` what it gives."""
         self.check(now)
-        copy = self._making = Copy(list(self.groups), now, len(self.columns.keys) + 1, self._spare)
+        copy = self._making = Copy(self.groups.of.values(), now, len(self.columns.keys) + 1, self._spare)
         self._spare, self._since = Space(), set()  # theirs now: lists that are given up may still be being made there
         return copy
 
@@ -203,12 +203,13 @@ class Screen:
         """Swap in new watch lists; not those of another preparation than the last. The old ones are used up."""
         if self._making is None or watch.origin is not self._making.token:
             return False
-        self._spare = Space(self._watch.space.lists if self._watch else Room.empty(), watch.space.making)
-        watch.space.making = Room.empty()
+        self._spare = Space(self._watch.space.lists if self._watch else NOWHERE, watch.space.making)
+        watch.space.making = NOWHERE
         self._making, self._watch = None, watch
         if len(self._stale) < self._rows:  # the lists may name all of them
             self._stale = np.zeros(self._rows + self._rows // 8, np.uint8)
-        self._stale[self._outdated] = 0
+        if self._outdated:
+            self._stale[self._outdated] = 0
         self._lately, self._outdated = Groups(Sparse()), []
         for row in self._since:
             found = self.groups.read(row)

@@ -8,8 +8,9 @@ Laws
   kernels), or it says that it cannot tell.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -61,12 +62,15 @@ class Room:
         return self if self.fits(cells, accounts) else Room.empty(cells + cells // 8, accounts + accounts // 8)
 
 
+NOWHERE: Final = Room.empty()
+
+
 @dataclass(slots=True)
 class Space:
     """What lists are written to, and what they are made in."""
 
-    lists: Room = field(default_factory=Room.empty)
-    making: Room = field(default_factory=Room.empty)
+    lists: Room = NOWHERE
+    making: Room = NOWHERE
 
     @property
     def nbytes(self) -> int:
@@ -105,11 +109,11 @@ class Watch:
         order = np.argsort(np.concatenate(bins), kind="stable")[:most]
         return np.concatenate(parts)[order]
 
-    def arrivals(self, before: Flags, rows: int, most: int) -> tuple[Flags, Sequence[int], int]:
-        """Of a book with so many rows: who is on the lists, the nearest of those who were not before, and how many."""
-        now, came = np.zeros(rows, np.bool_), np.empty(most, np.int64)
+    def arrivals(self, before: Flags, now: Flags, most: int) -> tuple[Sequence[int], int]:
+        """Mark by row who is on the lists; the nearest of those who were not marked before, and how many these are."""
+        came = np.empty(most, np.int64)
         total = arrive(self.space.lists.rows, self.row_bases[ALL], self.ends[ALL], before, now, came)
-        return now, came[:total].tolist(), total
+        return came[:total].tolist(), total
 
     def reach(self, now: Table, sides: Bytes) -> int:
         """The last bin from which prices can have brought anyone to 1; ``OUTSIDE``: only a full sweep can tell."""
@@ -133,7 +137,7 @@ class Watch:
 class Copy:
     """What a watch list is made of: the groups as they are, whoever changes them meanwhile."""
 
-    def __init__(self, groups: Sequence[Group], table: Table, columns: int, space: Space) -> None:
+    def __init__(self, groups: Iterable[Group], table: Table, columns: int, space: Space) -> None:
         self.token = object()
         self._space = space
         self._groups = [group for group in groups if group.count]
@@ -141,14 +145,11 @@ class Copy:
         self._table = table
         self._columns = columns
 
-    def watch(self, pause: Callable[[], None] = lambda: None) -> Watch:
-        """The lists. Takes milliseconds for a million accounts: not for the event loop.
-
-        ``pause``: what whoever makes them does between the pieces of that work.
-        """
+    def watch(self) -> Watch:
+        """The lists. Takes milliseconds for a million accounts: not for the event loop."""
         watch = Watch(self.token, self._table, self._columns, self._groups)
         lists = self._table.assets.of  # a list's number is its asset's
-        room, bins, sizes = self._near(pause)
+        room, bins, sizes = self._near()
         shape = (len(self._table.assets.numbers) + 1, len(sizes))
         watch.ends = np.zeros((*shape, BINS), np.int64)
         watch.strides, watch.bases, watch.row_bases = np.empty((3, *shape), np.int64)
@@ -156,16 +157,14 @@ class Copy:
             room.codes, bins, sizes, watch.widths, lists, watch.ends, watch.strides, watch.bases, watch.row_bases
         )
         pool = self._space.lists.made(*needed)
-        pause()
         fill(
             room.codes, room.amounts, room.rows, bins, sizes, watch.widths, lists, watch.ends,
             watch.bases, watch.strides, watch.row_bases, pool.codes, pool.amounts, pool.rows,
         )  # fmt: skip
-        pause()
         watch.space = Space(pool, room)
         return watch
 
-    def _near(self, pause: Callable[[], None]) -> tuple[Room, Bytes, Ints]:
+    def _near(self) -> tuple[Room, Bytes, Ints]:
         """The watched accounts, the bin of each, and how many each group has."""
         room, weights, slack = self._space.making, self._table.weights, self._table.slack
         while True:
@@ -179,7 +178,6 @@ class Copy:
                 )  # fmt: skip
                 sizes[group] = total - before
                 cells += width * (total - before)
-                pause()
             if room.fits(cells, total):
                 return room, bins, sizes
             room = room.made(cells, total)
