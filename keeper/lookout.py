@@ -11,6 +11,9 @@ Laws
 """
 
 import asyncio
+import contextlib
+import os
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +28,16 @@ from keeper.screen.columns import Table
 from keeper.screen.screen import Screen
 
 SLICE: Final = 500  # accounts confirmed before the loop gets a turn
-LISTS: Final = ThreadPoolExecutor(1, thread_name_prefix="watch lists")
+MODEST: Final = 10  # how nice the thread is that makes lists
+
+
+def _modest() -> None:
+    """Lists can wait: whoever has something to do goes first. Where threads have no priority of their own, so be it."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), MODEST)
+
+
+LISTS: Final = ThreadPoolExecutor(1, thread_name_prefix="watch lists", initializer=_modest)
 
 
 class Lookout:
