@@ -12,10 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from keeper.core.plans import Estimate, FundingKind
 from keeper.core.ports import Loan, Valued
 from keeper.core.units import RAY, WAD, Address, Bps, Wei
@@ -109,7 +105,10 @@ def bars(estimate: Estimate) -> list[tuple[str, int]]:
 
 
 def draw(charts: Sequence[tuple[str, Estimate]], wei_per_dollar: int) -> bytes:
-    """The charts side by side, on one scale, as SVG."""
+    """The charts side by side, on one scale, as SVG. Needs the extra ``reports``."""
+    import matplotlib as mpl  # noqa: PLC0415 - an extra, asked for only when a picture is
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "keeper", "font.size": 9}):
         figure = Figure(figsize=(4.6 * len(charts), 2.7), layout="constrained")
         axes = figure.subplots(1, len(charts), sharey=True, squeeze=False)[0]
@@ -120,7 +119,7 @@ def draw(charts: Sequence[tuple[str, Estimate]], wei_per_dollar: int) -> bytes:
     return out.getvalue()
 
 
-def _chart(axis: Axes, title: str, terms: Sequence[tuple[str, float]]) -> None:
+def _chart(axis: Any, title: str, terms: Sequence[tuple[str, float]]) -> None:  # noqa: ANN401 - matplotlib's own
     level = 0.0
     for at, (name, dollars) in enumerate(terms):
         whole = name in ("bonus", "net")
